@@ -1,0 +1,223 @@
+"""Config: a run's fixed settings; presets as named overrides; TOML in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from poseaug_core.controls import KNOBS, Controls
+from poseaug_core.errors import UserError
+from poseaug_core.settings import checked, did_you_mean, setting, settings_of
+
+DATA, METHOD, TRAINING, RECORD = "Data", "Method", "Training", "Recording"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything fixed when a run starts. Same config, same data, same machine: same run."""
+
+    preset: str = setting("released", "preset", "The named settings this run started from.", group=METHOD)
+    # data
+    source: str = setting(
+        "demo:source", "source", "Training poses: .npz or .h5 arrays, a BVH file or folder, or demo:source.", group=DATA
+    )
+    source_test: str = setting(
+        "", "source test", "Held-out poses of the source; empty takes every tenth clip of the source.", group=DATA
+    )
+    cross: tuple[str, ...] = setting((), "cross", "Other sets to evaluate on, never trained on.", group=DATA)
+    rig: str = setting("lab", "rig", "Cameras that film motion capture.", group=DATA, choices=("lab", "wild"))
+    # method
+    estimator: str = setting("simple_baseline", "estimator", "The 2D-to-3D estimator.", group=METHOD)
+    estimator_width: int = setting(
+        1024, "estimator width", "Features in the estimator's hidden layers.", group=METHOD, low=8, high=8192
+    )
+    estimator_weights: str = setting(
+        "", "estimator weights", "A checkpoint to start from instead of pre-training.", group=METHOD
+    )
+    augmentation: str = setting(
+        "poseaug", "augmentation", "none trains the estimator as long, on real pairs alone.",
+        group=METHOD, choices=("poseaug", "none"),
+    )  # fmt: skip
+    discriminator3d: str = setting(
+        "part_aware", "3D discriminator", "What judges 3D poses.", group=METHOD, choices=("part_aware",)
+    )
+    fix_trunk: bool = setting(
+        True,
+        "fix trunk",
+        "Keep pelvis-spine-thorax directions and the thorax ratio, as the released code.",
+        group=METHOD,
+    )
+    swap_bone_lengths: bool = setting(
+        True, "swap bone lengths", "Give source poses the bone lengths of random templates each epoch.", group=METHOD
+    )
+    keep_rule: str = setting(
+        "released", "kept pairs", "Which augmented pairs train the estimator: released drops any uv > 1, "
+        "inside drops |uv| > 1 and poses behind the camera.", group=METHOD, choices=("released", "inside"),
+    )  # fmt: skip
+    feedback_statistics: str = setting(
+        "updated", "feedback statistics", "Batch norm of the estimator in feedback passes: updated lets them change its "
+        "running statistics (released), kept does not.", group=METHOD, choices=("updated", "kept"),
+    )  # fmt: skip
+    estimator_batches: str = setting(
+        "separate", "estimator batches", "separate: a pass on augmented pairs, then one on real pairs (released); mixed: "
+        "every batch half augmented, half real (Eq. 2 and 8).", group=METHOD, choices=("separate", "mixed"),
+    )  # fmt: skip
+    beta_ba_start: float = setting(3.0, "beta BA at start", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
+    beta_ba_end: float = setting(5.0, "beta BA at end", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
+    beta_rt: float = setting(17.0, "beta RT", "Schedule of beta RT: constant.", group=METHOD, low=1.0, high=40.0)
+    # training
+    seed: int = setting(0, "seed", "Seeds every draw of the run.", group=TRAINING, low=0, high=2**31 - 1)
+    device: str = setting("auto", "device", "auto, cpu, cuda, cuda:1, mps.", group=TRAINING)
+    threads: int = setting(
+        0, "threads", "CPU threads of the training; 0 takes one per core.", group=TRAINING, low=0, high=1024
+    )
+    precision: str = setting(
+        "float32", "precision", "bfloat16 runs the estimator's products in bfloat16.",
+        group=TRAINING, choices=("float32", "bfloat16"),
+    )  # fmt: skip
+    batch_size: int = setting(1024, "batch size", "Poses in a step.", group=TRAINING, low=2, high=1 << 20)
+    pretrain_epochs: int = setting(
+        50, "pre-training", "Epochs on real pairs first.", group=TRAINING, low=0, high=100_000, unit="epochs"
+    )
+    pretrain_lr: float = setting(
+        1e-3, "pre-training rate", "Adam step size.", group=TRAINING, low=1e-7, high=1.0, log=True
+    )
+    epochs: int = setting(50, "epochs", "Epochs of PoseAug.", group=TRAINING, low=0, high=100_000)
+    warmup_epochs: int = setting(
+        2, "warm-up", "Epochs in which augmentor and discriminators learn alone, without feedback.",
+        group=TRAINING, low=0, high=100_000, unit="epochs",
+    )  # fmt: skip
+    warmup_iterations: int = setting(
+        0, "warm-up at least", "Augmentor iterations of warm-up; the longer of the two holds, so small sets warm up too.",
+        group=TRAINING, low=0, high=10_000_000, unit="iterations",
+    )  # fmt: skip
+    lr_augmentor: float = setting(
+        1e-4,
+        "augmentor rate",
+        "At start; times 1 - epoch / (epochs + 1).",
+        group=TRAINING,
+        low=1e-7,
+        high=1.0,
+        log=True,
+    )
+    lr_discriminator: float = setting(
+        1e-4, "discriminator rate", "At start; decays alike.", group=TRAINING, low=1e-7, high=1.0, log=True
+    )
+    lr_estimator: float = setting(
+        1e-4, "estimator rate", "At start; decays alike.", group=TRAINING, low=1e-7, high=1.0, log=True
+    )
+    gradient_clip: float = setting(
+        1.0, "gradient clip", "Largest gradient norm of each network.", group=TRAINING, low=1e-6, high=1e6
+    )
+    pool_size: int = setting(
+        4096, "history pool", "Augmented poses kept for the discriminators.", group=TRAINING, low=1, high=1 << 22
+    )
+    # recording
+    snapshot_every: int = setting(
+        20,
+        "snapshot every",
+        "Iterations between recorded snapshots.",
+        group=RECORD,
+        low=1,
+        high=1_000_000,
+        unit="iterations",
+    )
+    probe_size: int = setting(32, "probe", "Poses followed in full.", group=RECORD, low=1, high=1024, unit="poses")
+    crowd_size: int = setting(
+        256, "crowd", "Poses in the distributions, the probe among them.", group=RECORD, low=1, high=65536, unit="poses"
+    )
+    evaluate_epochs: int = setting(
+        1,
+        "evaluate every",
+        "Epochs between evaluations; 0 for never.",
+        group=RECORD,
+        low=0,
+        high=100_000,
+        unit="epochs",
+    )
+    evaluate_iterations: int = setting(
+        0,
+        "evaluate also every",
+        "Iterations between evaluations; 0 for never.",
+        group=RECORD,
+        low=0,
+        high=10_000_000,
+        unit="iterations",
+    )
+    checkpoint_epochs: int = setting(
+        1,
+        "checkpoint every",
+        "Epochs between checkpoints; a stopped run always leaves one.",
+        group=RECORD,
+        low=1,
+        high=100_000,
+        unit="epochs",
+    )
+
+    controls: Controls = field(default_factory=Controls)
+
+
+SETTINGS = settings_of(Config)
+
+#: Named overrides of Config and Controls.
+PRESETS: dict[str, dict[str, Any]] = {
+    "released": {},
+}
+
+
+def make_config(preset: str = "released", **overrides) -> Config:
+    """The preset with overrides; a name may belong to Config or to Controls (a knob held from the start).
+
+    Raises UserError for unknown presets, names and values out of range. Where Config and Controls share a
+    name (rates, beta RT) the Config's is meant: the start of the schedule.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+    values = {**PRESETS[preset], **overrides, "preset": preset}
+    for name in values:
+        if name not in SETTINGS and name not in KNOBS:
+            raise UserError(f"There is no setting {name!r}{did_you_mean(name, [*SETTINGS, *KNOBS])}")
+    knobs = {k: v for k, v in values.items() if k not in SETTINGS}
+    fixed = {k: v for k, v in values.items() if k in SETTINGS}
+    return replace(checked(Config, fixed), controls=checked(Controls, knobs))
+
+
+def scheduled(config: Config, controls: Controls, phase: str, epoch: int) -> Controls:
+    """Controls with every None replaced by its schedule's value in this phase ('pretrain', 'poseaug') and epoch."""
+    if phase == "pretrain":
+        rates = dict.fromkeys(("lr_augmentor", "lr_discriminator"), 0.0) | {"lr_estimator": config.pretrain_lr}
+        decay = 1 - epoch / (config.pretrain_epochs + 1)
+    else:
+        rates = {name: getattr(config, name) for name in ("lr_augmentor", "lr_discriminator", "lr_estimator")}
+        decay = 1 - epoch / (config.epochs + 1)
+    done = epoch / max(config.epochs - 1, 1) if phase == "poseaug" else 0.0
+    values = {name: rate * decay for name, rate in rates.items()}
+    values["beta_ba"] = config.beta_ba_start + (config.beta_ba_end - config.beta_ba_start) * done
+    values["beta_rt"] = config.beta_rt
+    return replace(controls, **{name: value for name, value in values.items() if getattr(controls, name) is None})
+
+
+def save_toml(config: Config, path: Path) -> None:
+    """Write a config as TOML, knobs that follow their schedule left out."""
+    values = {k: v for k, v in dataclasses.asdict(config).items() if k != "controls"}
+    knobs = {k: v for k, v in dataclasses.asdict(config.controls).items() if v is not None}
+    path.write_text(tomli_w.dumps({**values, "controls": knobs}))
+
+
+def load_toml(path: Path, **overrides) -> Config:
+    """Config from TOML: ``preset`` first, the file over it, overrides over both. Raises UserError."""
+    try:
+        values = tomllib.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
+    knobs = values.pop("controls", {})
+    preset = overrides.pop("preset", None) or values.pop("preset", "released")
+    values.pop("preset", None)
+    config = make_config(preset, **{**values, **{k: v for k, v in overrides.items() if k in SETTINGS}})
+    held = {**dataclasses.asdict(config.controls), **knobs, **{k: v for k, v in overrides.items() if k not in SETTINGS}}
+    return replace(config, controls=checked(Controls, held))

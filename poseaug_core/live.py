@@ -1,0 +1,140 @@
+"""Live: the one object between a trainer and whoever watches and steers it.
+
+One lock, held for assignments only. The watcher replaces Controls whole, asks for pause, steps or
+stop; the trainer takes its turn at each step boundary, and leaves snapshots in a slot that holds
+the latest only. Nothing here touches tensors or Qt; a headless run uses the same object.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from poseaug_core.controls import Controls
+from poseaug_core.snapshot import Snapshot
+
+#: States in which no further step will come.
+ENDED = ("finished", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What to tell the user. state: preparing, running, paused, finished, stopped or failed.
+
+    step of steps iterations in all; epoch (0-based) of epochs in this phase; stage: what the iteration does
+    ('pretrain', 'warm-up', 'augment', 'estimate augmented', 'estimate real', 'estimate mixed', 'evaluate').
+    rate: iterations a second. eta: seconds left, None while unknown. done: share of 'preparing', 0..1.
+    controls: those the last step used. run: the run folder. memory: bytes held on the device or by the process.
+    """
+
+    state: str = "preparing"
+    message: str = ""
+    phase: str = ""
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    done: float = 0.0
+    device: str = ""
+    memory: int = 0
+    controls: Controls | None = None
+    run: str = ""
+
+
+class Live:
+    """See the module. Methods of the watcher: controls, steer, pause, resume, allow, stop, take, status,
+    wait. Methods of the trainer: turn, report, wanted, publish."""
+
+    def __init__(self, controls: Controls | None = None):
+        self._changed = threading.Condition()
+        self._controls = controls or Controls()
+        self._status = Status()
+        self._snapshot: Snapshot | None = None
+        self._wanted = False
+        self._allowed: float = float("inf")  # steps that may still be taken before pausing
+        self._stop = False
+
+    # the watcher's side
+
+    @property
+    def controls(self) -> Controls:
+        """What the next step will use (schedules unresolved)."""
+        return self._controls
+
+    def steer(self, controls: Controls) -> None:
+        """Replace the controls; the trainer uses them from its next step on."""
+        with self._changed:
+            self._controls = controls
+
+    def pause(self) -> None:
+        self.allow(0)
+
+    def resume(self) -> None:
+        self.allow(float("inf"))
+
+    def allow(self, steps: float) -> None:
+        """Let so many more steps happen, then pause."""
+        with self._changed:
+            self._allowed = steps
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End the run after the step in hand, a paused run too."""
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop
+
+    def take(self) -> Snapshot | None:
+        """The latest snapshot not yet taken, or None; also asks the trainer for another."""
+        with self._changed:
+            snapshot, self._snapshot, self._wanted = self._snapshot, None, True
+            return snapshot
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    def wait(self, *states: str, timeout: float | None = None) -> bool:
+        """Block until the status is one of states (for tests and the command line)."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._status.state in states, timeout)
+
+    # the trainer's side
+
+    def turn(self) -> Controls | None:
+        """Called before each step: waits while paused; the controls to use, or None to stop."""
+        with self._changed:
+            if self._allowed <= 0 and not self._stop:
+                running, self._status = self._status, replace(self._status, state="paused", rate=0.0, eta=None)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._allowed > 0 or self._stop)
+                self._status = replace(self._status, state=running.state)
+            if self._stop:
+                return None
+            self._allowed -= 1
+            return self._controls
+
+    def pausing(self) -> bool:
+        """Whether the next turn will wait: the moment to publish what the watcher will look at."""
+        return self._allowed <= 0 and not self._stop
+
+    def report(self, status: Status) -> None:
+        with self._changed:
+            self._status = status
+            self._changed.notify_all()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a watcher took the last snapshot and is waiting for one."""
+        return self._wanted
+
+    def publish(self, snapshot: Snapshot) -> None:
+        with self._changed:
+            self._snapshot, self._wanted = snapshot, False

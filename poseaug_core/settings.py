@@ -1,0 +1,109 @@
+"""One declaration per setting: default, range, unit, help and equation, read by every front end.
+
+The command line makes its flags, TOML its validation, the studio its sliders and tooltips from the
+same ``Setting``, which lives in the metadata of the dataclass field that holds the value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from poseaug_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one field of Config or Controls.
+
+    kind: 'float', 'int', 'bool', 'choice', 'text' or 'list' (of texts).
+    low, high: inclusive range of numbers. choices: allowed values of a choice.
+    scheduled: None is allowed and means that the value follows its schedule.
+    log: a slider is best logarithmic. group: heading under which it is shown.
+    """
+
+    name: str
+    label: str
+    kind: str
+    default: Any
+    help: str
+    group: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    equation: str = ""
+    choices: tuple[str, ...] = ()
+    scheduled: bool = False
+    log: bool = False
+
+    def check(self, value: Any) -> Any:
+        """The value in its right type, or UserError naming value, limit and remedy."""
+        if value is None and (self.scheduled or self.default is None):
+            return None
+        if self.kind in ("float", "int"):
+            return self._check_number(value)
+        if self.kind == "bool":
+            if isinstance(value, str) and value.lower() in ("true", "false", "on", "off", "yes", "no", "1", "0"):
+                return value.lower() in ("true", "on", "yes", "1")
+            if not isinstance(value, bool):
+                raise UserError(f"{self.name} is {value!r}; it must be true or false.")
+            return value
+        if self.kind == "choice" and value not in self.choices:
+            raise UserError(f"{self.name} is {value!r}; choose one of {', '.join(self.choices)}.")
+        if self.kind == "list":
+            return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else tuple(value)
+        return str(value)
+
+    def _check_number(self, value: Any) -> float | int:
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            number = float(value)
+            if self.kind == "int":
+                if number != int(number):
+                    raise ValueError
+                number = int(number)
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{self.name} is {value!r}; it must be {'a whole' if self.kind == 'int' else 'a'} number.")
+        low, high = self.low, self.high
+        if not (low is None or number >= low) or not (high is None or number <= high) or number != number:
+            unit = f" {self.unit}" if self.unit else ""
+            upper = f"to {high:g}" if high is not None else "or more"
+            raise UserError(f"{self.name} is {number:g}{unit}; choose a value from {low:g} {upper}{unit}.")
+        return number
+
+
+def setting(default: Any, label: str, help: str, *, group: str, kind: str | None = None, **rest) -> Any:
+    """A dataclass field that carries its Setting; the kind is that of the default unless named."""
+    kinds = {bool: "bool", int: "int", float: "float", str: "text", tuple: "list"}
+    kind = "choice" if rest.get("choices") else kind or kinds[type(default)]
+    return field(default=default, metadata={"setting": dict(label=label, help=help, group=group, kind=kind, **rest)})
+
+
+def settings_of(cls) -> dict[str, Setting]:
+    """Every Setting declared in a dataclass, by field name, in order."""
+    return {
+        f.name: Setting(name=f.name, default=f.default, **f.metadata["setting"])
+        for f in dataclasses.fields(cls)
+        if "setting" in f.metadata
+    }
+
+
+def checked(cls, values: dict[str, Any]):
+    """An instance of a settings dataclass from loose values; unknown names get a suggestion."""
+    known = settings_of(cls)
+    out = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UserError(f"There is no setting {name!r}{did_you_mean(name, known)}")
+        out[name] = known[name].check(value)
+    return cls(**out)
+
+
+def did_you_mean(name: str, known) -> str:
+    """'; did you mean X?' for a name close to a known one, else where the known ones are listed."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else "; 'poseaug info settings' lists them all."
