@@ -9,3 +9,7 @@ class UserError(ValueError):
     shows it in a banner. Raise it at the border (readers, configuration, files); inside, plain
     assertions and exceptions mean a bug.
     """
+
+
+class Cancelled(Exception):
+    """The user stopped a long piece of work; nothing is left half-done."""

@@ -34,7 +34,8 @@ DARK = Theme(
     background="#0f1216", surface="#161a20", raised="#1f252d", line="#2b323c",
     text="#e7ebf0", muted="#8e99a8", accent="#4c9ffe", good="#46b98a", warning="#e5a43b", bad="#e8615a", real="#9fb0c4",
     stages={"original": "#9fb0c4", "ba": "#f0a441", "bl": "#3fbfa2", "rt": "#a98bff"},
-    parts={"torso": "#c9d3df", "left arm": "#5fb2f2", "right arm": "#f0a441", "left leg": "#4fc9a4", "right leg": "#f07f8f"},
+    parts={"torso": "#c9d3df", "left arm": "#5fb2f2", "right arm": "#f0a441", "left leg": "#4fc9a4",
+           "right leg": "#f07f8f"},
     score_map="cividis",
 )  # fmt: skip
 
@@ -43,7 +44,8 @@ LIGHT = Theme(
     background="#f3f5f8", surface="#ffffff", raised="#eef1f5", line="#d8dee6",
     text="#1a222c", muted="#5c6878", accent="#1f6fe0", good="#1f8a60", warning="#b26a00", bad="#c8372f", real="#64748b",
     stages={"original": "#64748b", "ba": "#c26f00", "bl": "#0f8f75", "rt": "#6d45d9"},
-    parts={"torso": "#475569", "left arm": "#1f77c9", "right arm": "#c26f00", "left leg": "#0f8f75", "right leg": "#c63d55"},
+    parts={"torso": "#475569", "left arm": "#1f77c9", "right arm": "#c26f00", "left leg": "#0f8f75",
+           "right leg": "#c63d55"},
     score_map="cividis",
 )  # fmt: skip
 

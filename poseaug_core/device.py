@@ -1,0 +1,44 @@
+"""Where tensors live: choosing a device and saying how much memory it holds."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+import torch
+
+from poseaug_core.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """'auto' takes CUDA, then Apple's MPS, then the CPU. Raises UserError for a device that is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"There is no device called {name!r}; choose auto, cpu, cuda, cuda:1 or mps.")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device.type, False):
+        raise UserError(f"Device {name!r} was asked for, but torch finds none here; choose 'cpu' or 'auto'.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"Device {name!r} was asked for, but there are {torch.cuda.device_count()}; choose a lower number."
+        )
+    return device
+
+
+def memory_held(device: torch.device) -> int:
+    """Bytes that torch holds on a GPU, or that this process occupies."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def use_threads(count: int) -> None:
+    """CPU threads of torch's products; 0 takes one per core that this process may use."""
+    torch.set_num_threads(count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())

@@ -1,0 +1,104 @@
+"""The discriminators: part-aware KCS in 3D and an MLP in 2D, PoseAug Sec. 3.3."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from poseaug_core.skeleton import HUMAN16, Skeleton
+
+HIDDEN, LAST = 256, 100
+
+
+def kcs(xyz: Float[Tensor, "b 16 3"], skeleton: Skeleton = HUMAN16) -> Float[Tensor, "b 15 15"]:
+    """Cosines between all bones, K = B B^T of unit bones: no size, position or view in it."""
+    directions = F.normalize(skeleton.bones(xyz), dim=-1)
+    return directions @ directions.transpose(1, 2)
+
+
+class PartKCS(nn.Module):
+    """D3d: one MLP a body part on the cosines between the part's bones; five scores, 1 is real.
+
+    An MLP is n -> 256 -> 256 -> 256 plus the first layer's features -> 100 -> 1 with LeakyReLUs. The five run as
+    batched products on packed inputs, padded to the largest part; the released code feeds 15 x 15 matrices with
+    zeros outside the part, which is the same function, and its initial scale (fan-in 225) is kept.
+    """
+
+    def __init__(self, parts: dict[str, tuple[int, ...]] | None = None, skeleton: Skeleton = HUMAN16):
+        super().__init__()
+        self.skeleton, self.parts = skeleton, dict(parts or skeleton.parts)
+        entries = [[a * skeleton.bone_count + b for a in bones for b in bones] for bones in self.parts.values()]
+        widest, zero = max(map(len, entries)), skeleton.bone_count**2
+        packed = torch.tensor([e + [zero] * (widest - len(e)) for e in entries])
+        self.register_buffer("packed", packed.flatten(), persistent=False)
+        sizes = [
+            (widest, HIDDEN, zero),
+            (HIDDEN, HIDDEN, HIDDEN),
+            (HIDDEN, HIDDEN, HIDDEN),
+            (HIDDEN, LAST, HIDDEN),
+            (LAST, 1, LAST),
+        ]
+        count = len(entries)
+        self.weight = nn.ParameterList(torch.randn(count, i, o) * math.sqrt(2 / fan) for i, o, fan in sizes)
+        self.bias = nn.ParameterList(torch.empty(count, 1, o).uniform_(-(fan**-0.5), fan**-0.5) for _, o, fan in sizes)
+
+    def forward(self, xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b p"]:
+        cosines = F.pad(kcs(xyz, self.skeleton).flatten(1), (0, 1))  # the last entry is the zero that pads parts
+        x = cosines[:, self.packed].unflatten(1, (len(self.parts), -1)).transpose(0, 1)
+        layer = lambda k, x: torch.baddbmm(self.bias[k], x, self.weight[k])  # noqa: E731
+        first = F.leaky_relu(layer(0, x), 0.01)
+        y = layer(2, F.leaky_relu(layer(1, first), 0.01)) + first
+        return layer(4, F.leaky_relu(layer(3, y), 0.01))[..., 0].T
+
+
+class Pose2D(nn.Module):
+    """D2d: an MLP on normalised 2D poses; one score, 1 is real."""
+
+    def __init__(self, joints: int = 16):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(inputs, LAST) for inputs in (2 * joints, LAST, LAST, LAST, LAST))
+        self.score = nn.Linear(LAST, 1)
+        for module in (*self.layers, self.score):
+            nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, uv: Float[Tensor, "b 16 2"]) -> Float[Tensor, "b 1"]:
+        first = F.leaky_relu(self.layers[0](uv.flatten(1)), 0.01)
+        x = F.leaky_relu(self.layers[1](first), 0.01)
+        x = F.leaky_relu(self.layers[2](x) + first, 0.01)
+        x = F.leaky_relu(self.layers[4](self.layers[3](x)), 0.01)
+        return self.score(x)
+
+
+class HistoryPool:
+    """Fakes of past iterations for the discriminator's update (as in SimGAN and the released code).
+
+    While it fills, poses are stored and returned; then each is, with probability 1/2, swapped with one of the
+    pool's. The slots offered to a batch are drawn without repeats, so a batch swaps in one indexed copy.
+    """
+
+    def __init__(self, size: int, *shape: int, device=None):
+        self.poses = torch.zeros(size, *shape, device=device)
+        self.filled = 0
+
+    def exchange(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        """A batch (b, *shape) of the same size, part of it from the past; the argument stays as it is."""
+        size, room = len(self.poses), len(self.poses) - self.filled
+        if room > 0:
+            stored = batch[:room]
+            self.poses[self.filled : self.filled + len(stored)] = stored
+            self.filled += len(stored)
+            if len(stored) == len(batch):
+                return batch
+            return torch.cat((stored, self.exchange(batch[room:], generator)))
+        if len(batch) > size:
+            return torch.cat([self.exchange(part, generator) for part in batch.split(size)])
+        slots = torch.randperm(size, generator=generator, device=batch.device)[: len(batch)]
+        swap = torch.rand(len(batch), generator=generator, device=batch.device) < 0.5
+        swap = swap.view(-1, *[1] * (batch.ndim - 1))
+        past = self.poses[slots]
+        self.poses[slots] = torch.where(swap, batch, past)
+        return torch.where(swap, past, batch)

@@ -1,0 +1,90 @@
+"""What each iteration does: the schedule as a pure function of the config and the counts of poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from poseaug_core.config import Config
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands. phase: 'pretrain', 'poseaug' or 'done'; epoch is 0-based in its phase; stage indexes
+    Schedule.stages; iteration counts within the stage; step counts every iteration of the run."""
+
+    phase: str = "pretrain"
+    epoch: int = 0
+    stage: int = 0
+    iteration: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """config and poses: the number of training poses. A batch never exceeds the set."""
+
+    config: Config
+    poses: int
+
+    @property
+    def batch(self) -> int:
+        return min(self.config.batch_size, self.poses)
+
+    def batches(self, rows: int) -> int:
+        return -(-rows // self.batch)
+
+    @property
+    def pretrain_epochs(self) -> int:
+        """Given weights take the place of pre-training."""
+        return 0 if self.config.estimator_weights else self.config.pretrain_epochs
+
+    def warming_up(self, epoch: int) -> bool:
+        """Whether augmentor and discriminators learn alone: until both limits of warm-up have passed."""
+        done = epoch * self.batches(self.poses)
+        return epoch < self.config.warmup_epochs or done < self.config.warmup_iterations
+
+    def stages(self, phase: str, epoch: int) -> tuple[str, ...]:
+        """The stages of an epoch. Without augmentation the estimator takes as many steps, on real pairs."""
+        if phase == "pretrain":
+            return ("pretrain",)
+        augment = self.config.augmentation != "none"
+        if self.warming_up(epoch):
+            return ("warm-up",) if augment else ()
+        if self.config.estimator_batches == "mixed" and augment:
+            return ("augment", "estimate mixed")
+        return ("augment", "estimate augmented", "estimate real") if augment else ("estimate real", "estimate real")
+
+    def iterations(self, stage: str, kept: int) -> int:
+        """Iterations of a stage; kept: the augmented pairs that passed the keep rule."""
+        rows = {"estimate augmented": kept, "estimate mixed": kept + self.poses}.get(stage, self.poses)
+        return self.batches(rows)
+
+    def total(self) -> int:
+        """Iterations of the whole run if every augmented pair is kept."""
+        lengths = [("pretrain", e) for e in range(self.pretrain_epochs)]
+        lengths += [("poseaug", e) for e in range(self.config.epochs)]
+        return sum(self.iterations(s, self.poses) for phase, epoch in lengths for s in self.stages(phase, epoch))
+
+    def start(self) -> Position:
+        return self.settle(Position())
+
+    def settle(self, position: Position) -> Position:
+        """The position itself, or the first one after it that has something to do."""
+        epochs = {"pretrain": self.pretrain_epochs, "poseaug": self.config.epochs}
+        while position.phase != "done":
+            if position.epoch >= epochs[position.phase]:
+                phase = "poseaug" if position.phase == "pretrain" else "done"
+                position = replace(position, phase=phase, epoch=0, stage=0, iteration=0)
+            elif position.stage >= len(self.stages(position.phase, position.epoch)):
+                position = replace(position, epoch=position.epoch + 1, stage=0, iteration=0)
+            else:
+                break
+        return position
+
+    def advance(self, position: Position, kept: int) -> Position:
+        """The position after one iteration."""
+        stage = self.stages(position.phase, position.epoch)[position.stage]
+        position = replace(position, step=position.step + 1, iteration=position.iteration + 1)
+        if position.iteration >= self.iterations(stage, kept):
+            position = replace(position, stage=position.stage + 1, iteration=0)
+        return self.settle(position)

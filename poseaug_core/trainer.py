@@ -1,0 +1,266 @@
+"""Trainer: PoseAug's loop. ``step`` does one iteration, ``run`` reads top to bottom what a run is."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from poseaug_core.config import Config, scheduled
+from poseaug_core.controls import Controls, changes
+from poseaug_core.device import choose_device, memory_held
+from poseaug_core.epoch import Epoch
+from poseaug_core.errors import UserError
+from poseaug_core.evaluation import evaluate
+from poseaug_core.live import Live, Status
+from poseaug_core.observe import Probe, observe
+from poseaug_core.schedule import Position, Schedule
+from poseaug_core.snapshot import Snapshot
+from poseaug_core.updates import Networks, Updates
+
+if TYPE_CHECKING:
+    from poseaug_core.datasets import TrainingData
+    from poseaug_core.runs import Run
+
+#: The evaluation that picks the best checkpoint: never a cross-dataset set.
+BEST_BY = "source_test/poseaug16/mpjpe"
+
+
+class Trainer:
+    """Owns networks, optimisers, generator and data on one device; used by one thread."""
+
+    def __init__(self, config: Config, data: TrainingData):
+        self.config, self.device = config, choose_device(config.device)
+        self.source = data.source.to(self.device)
+        self.test_sets = {"source_test": data.source_test} | dict(data.cross)
+        self.test_sets = {name: poses.to(self.device) for name, poses in self.test_sets.items()}
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.networks = Networks.make(config, self.device)
+        if config.estimator_weights:
+            _load_weights(self.networks.estimator, config)
+        self.updates = Updates(config, self.networks, self.generator, self.device)
+        self.schedule = Schedule(config, len(self.source))
+        self.position = self.schedule.start()
+        templates = data.templates.to(self.device) if config.swap_bone_lengths else None
+        self.epoch = Epoch(self.source, templates, self.schedule.batch)
+        self.probe = Probe.choose(self.source, self.networks, config.probe_size, config.crowd_size, config.seed)
+        self.controls = config.controls
+        self.best = float("inf")
+        self.stale = True  # whether the estimator has changed since it was last evaluated
+
+    @property
+    def estimator(self) -> torch.nn.Module:
+        return self.networks.estimator
+
+    # one iteration
+
+    def step(self, controls: Controls) -> None:
+        """The iteration at ``position``, then move on. controls may have None: schedules are resolved here."""
+        at, epoch, updates = self.position, self.epoch, self.updates
+        stage = self.schedule.stages(at.phase, at.epoch)[at.stage]
+        now = scheduled(self.config, controls, at.phase, at.epoch)
+        if at.iteration == 0:
+            self._begin(stage)
+        if stage in ("warm-up", "augment"):
+            xyz, uv, camera = epoch.swapped(at.iteration)
+            made = updates.augmentor(xyz, uv, camera, now, feedback=stage == "augment")
+            if stage == "augment":
+                epoch.collect(at.iteration, made, self.config.keep_rule)
+            if now.learn_discriminators and at.iteration % now.discriminator_interval == 0:
+                real_xyz, real_uv, _ = epoch.swapped(at.iteration, "order_real")
+                updates.discriminators(real_xyz, real_uv, made, now)
+            self.stale |= stage == "augment" and self.config.feedback_statistics == "updated"
+        elif now.learn_estimator:
+            batch = {"estimate augmented": epoch.augmented, "estimate mixed": epoch.mixed}.get(stage, epoch.real)
+            xyz, uv = batch(at.iteration)[:2]
+            updates.estimator(uv, xyz, now, stage.replace("estimate", "estimator").replace(" ", "_"))
+            self.stale = True
+        self._advance(stage)
+
+    def _begin(self, stage: str) -> None:
+        if self.position == replace(self.position, phase="poseaug", epoch=0, stage=0) and stage != "pretrain":
+            self.updates.restart_estimator_optimiser()
+        if stage != "estimate augmented":
+            self.epoch.begin_pass(self.generator, swap=stage in ("warm-up", "augment"))
+
+    def _advance(self, stage: str) -> None:
+        last = self.position.iteration + 1 == self.schedule.iterations(stage, len(self.epoch.kept))
+        if stage == "augment" and last:
+            self.epoch.end_collection(self.generator)
+            self.updates.meter.add("kept", self.epoch.usable.float().mean())
+        self.position = self.schedule.advance(self.position, len(self.epoch.kept))
+
+    # the loop
+
+    def run(self, live: Live, run: Run) -> None:
+        """Train until the schedule ends or the watcher stops it; writes to the run folder, reports to live.
+
+        Watched or not, the numbers are the same: snapshots read the networks and draw nothing.
+        """
+        clock = _Clock(self.position.step)
+        if self.position == self.schedule.start():
+            self._evaluate(live, run)
+            self._record(live, run)
+        while self.position.phase != "done":
+            if live.pausing():
+                live.publish(self.observe({}))
+            controls = live.turn()
+            if controls is None:
+                break
+            if steered := changes(self.controls, controls):
+                run.log_controls(self.position.step, steered)
+                self.controls = controls
+            before = self.position
+            self.step(controls)
+            clock.tick()
+            live.report(self._status("running", before, clock))
+            if self._due("evaluate", before):
+                self._evaluate(live, run)
+                clock.restart(self.position.step)
+            if self.position.step % self.config.snapshot_every == 0 or self.position.phase == "done":
+                self._record(live, run)
+            elif live.wanted:
+                live.publish(self.observe({}))
+            if self._due("checkpoint", before):
+                self.save(run, "latest")
+        self.save(run, "latest")
+        state = "finished" if self.position.phase == "done" else "stopped"
+        live.report(self._status(state, self.position, clock))
+
+    def observe(self, scalars: dict[str, float]) -> Snapshot:
+        controls = scheduled(self.config, self.controls, self.position.phase, self.position.epoch)
+        return observe(self.networks, self.probe, controls, self.position, scalars)
+
+    def _record(self, live: Live, run: Run) -> None:
+        scalars = self.updates.meter.read()
+        snapshot = self.observe(scalars)
+        run.append(snapshot)
+        run.log_metrics(self.position.step, scalars, kind="scalars")
+        live.publish(snapshot)
+
+    def _due(self, what: str, before: Position) -> bool:
+        """Whether an epoch that counts, or a number of iterations, ended with the last step."""
+        after = self.position
+        ended = (after.phase, after.epoch) != (before.phase, before.epoch)
+        epochs = getattr(self.config, f"{what}_epochs")
+        iterations = self.config.evaluate_iterations if what == "evaluate" else 0
+        by_epoch = ended and epochs and ((before.epoch + 1) % epochs == 0 or after.phase != before.phase)
+        return bool(by_epoch or (iterations and after.step % iterations == 0))
+
+    def _evaluate(self, live: Live, run: Run) -> None:
+        """Errors on every test set, flip-averaged on the cross sets; an estimator that did not change is not
+        evaluated again. Keeps the best checkpoint by the source's own test set."""
+        if not self.stale:
+            return
+        live.report(replace(live.status, state="running", stage="evaluate"))
+        values = {}
+        for name, poses in self.test_sets.items():
+            found = evaluate(self.estimator, poses, flip=name != "source_test")
+            values |= {f"{name}/{key}": value for key, value in found.items()}
+        run.log_metrics(self.position.step, values, kind="evaluation")
+        self.stale = False
+        if values[BEST_BY] < self.best:
+            self.best = values[BEST_BY]
+            self.save(run, "best_source")
+
+    def _status(self, state: str, at: Position, clock: _Clock) -> Status:
+        phases = {"pretrain": self.schedule.pretrain_epochs, "poseaug": self.config.epochs}
+        stage = self.schedule.stages(at.phase, at.epoch)[at.stage] if at.phase in phases else ""
+        left = self.schedule.total() - self.position.step
+        return Status(
+            state=state, phase=at.phase, stage=stage, step=self.position.step, steps=self.schedule.total(),
+            epoch=at.epoch, epochs=phases.get(at.phase, 0), rate=clock.rate, eta=max(left, 0) / clock.rate if clock.rate else None,
+            done=1.0, device=str(self.device), memory=memory_held(self.device), controls=self.controls,
+        )  # fmt: skip
+
+    # what resuming needs
+
+    def save(self, run: Run, name: str) -> None:
+        tensors, meta = self.state()
+        run.save_checkpoint(name, tensors, meta)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that a later ``load_state`` needs to go on as if never stopped."""
+        tensors: dict[str, Tensor] = {"generator": self.generator.get_state()}
+        for name, network in self.networks.named().items():
+            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for name, optimiser in self.updates.optimisers.items():
+            for index, values in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser.{name}.{index}.{key}": value for key, value in values.items()}
+        tensors |= {"pool3d": self.updates.pool3d.poses, "pool2d": self.updates.pool2d.poses}
+        tensors |= {f"epoch.{name}": value for name, value in self.epoch.state().items()}
+        tensors |= {f"meter.{name}": value for name, value in self.updates.meter.sums.items()}
+        meta = {
+            "position": dataclasses.asdict(self.position),
+            "controls": dataclasses.asdict(self.controls),
+            "pools": [self.updates.pool3d.filled, self.updates.pool2d.filled],
+            "meter": self.updates.meter.counts,
+            "best": self.best,
+            "stale": self.stale,
+            "estimator": {"name": self.config.estimator, "width": self.config.estimator_width},
+        }
+        return {name: value.detach().contiguous() for name, value in tensors.items()}, meta
+
+    def load_state(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Take up a state saved by a trainer of the same config and data."""
+        for name, network in self.networks.named().items():
+            network.load_state_dict(_under(tensors, name))
+        for name, optimiser in self.updates.optimisers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(tensors, f"optimiser.{name}").items():
+                index, part = key.split(".")
+                state.setdefault(int(index), {})[part] = value
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.generator.set_state(tensors["generator"].cpu())
+        for pool, poses, filled in zip(
+            (self.updates.pool3d, self.updates.pool2d),
+            (tensors["pool3d"], tensors["pool2d"]),
+            meta["pools"],
+            strict=True,
+        ):
+            pool.poses, pool.filled = poses.to(self.device).clone(), filled
+        self.epoch.load_state(_under(tensors, "epoch"))
+        self.updates.meter.sums = {k: v.to(self.device) for k, v in _under(tensors, "meter").items()}
+        self.updates.meter.counts = dict(meta["meter"])
+        self.position = Position(**meta["position"])
+        self.controls = Controls(**meta["controls"])
+        self.best, self.stale = meta["best"], meta["stale"]
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+
+
+def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
+    from poseaug_core.checkpoints import load_estimator_weights
+
+    weights = load_estimator_weights(config.estimator_weights)
+    expected = {name: tuple(value.shape) for name, value in estimator.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if found != expected:
+        raise UserError(
+            f"{config.estimator_weights} does not fit a {config.estimator} of width {config.estimator_width}; "
+            "choose the estimator and width that it was trained with."
+        )
+    estimator.load_state_dict(weights)
+
+
+class _Clock:
+    """Iterations a second, as a running mean over about the last two seconds; evaluations do not count."""
+
+    def __init__(self, step: int):
+        self.rate = 0.0
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        self.last = time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        took, self.last = max(now - self.last, 1e-6), now
+        keep = 0.5 ** (took / 2.0) if self.rate else 0.0
+        self.rate = keep * self.rate + (1 - keep) / took
