@@ -1,0 +1,416 @@
+"""The KCS panel: how real the discriminators find the poses, part by part, and what they look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from poseaug_core.palette import mix
+from poseaug_core.skeleton import HUMAN16, Skeleton
+from poseaug_studio.plotting import (
+    CENTRE,
+    RIGHT,
+    PlotPanel,
+    colour,
+    colour_image,
+    density,
+    diverging,
+    draw_empty,
+    draw_text,
+    plot_font,
+)
+from poseaug_studio.selection import Selection
+from poseaug_studio.theme import Theme
+
+MARGIN = 12
+BINS = 80
+#: Name of the row that shows the 2D discriminator, under those of the parts.
+WHOLE_2D = "2D pose"
+CAPTIONS = ("real", "augmented", "difference")
+ACCURACIES = ("d3d_real", "d3d_fake", "d2d_real", "d2d_fake")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Scores of one discriminator: real and augmented (m,), densities on the shared axis, medians."""
+
+    scores: np.ndarray
+    densities: np.ndarray
+    medians: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is, for painting and for the mouse."""
+
+    title: QRectF
+    rows: dict[str, QRectF]
+    plot: tuple[float, float]  # left and right of the score axis
+    axis: QRectF
+    matrix_title: QRectF
+    matrices: tuple[QRectF, ...]
+    captions: tuple[QRectF, ...]
+    legend: QRectF
+    accuracy_title: QRectF
+    accuracies: tuple[QRectF, ...]
+
+
+class KcsPanel(PlotPanel):
+    """Part scores D3d, 2D score, KCS matrices of the chosen part and discriminator accuracies."""
+
+    def __init__(self, theme: Theme, selection: Selection, skeleton: Skeleton = HUMAN16, parent: QWidget | None = None):
+        super().__init__(theme, selection, parent)
+        self.skeleton = skeleton
+        self.curves: dict[str, Curve] = {}
+        self.score_range = (-0.25, 1.25)
+        self._hover_part = ""
+        self._hover_cell: tuple[int, int] | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        selection.part_changed.connect(self._part_changed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, 620)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, 440)
+
+    # what is shown
+
+    def _snapshot_changed(self) -> None:
+        snapshot = self.snapshot
+        self.curves = {}
+        if snapshot is None or snapshot.phase == "pretrain":
+            return
+        scores = dict(zip(self.skeleton.parts, np.moveaxis(snapshot.scores3d, -1, 0), strict=False))
+        scores[WHOLE_2D] = snapshot.scores2d
+        if not all(np.isfinite(both).all() for both in scores.values()):
+            return
+        low, high = self.score_range = _score_range(np.concatenate([both.ravel() for both in scores.values()]))
+        for name, both in scores.items():
+            densities = np.stack([density(side, low, high, BINS, 2.5) for side in both])
+            self.curves[name] = Curve(both, densities, (float(np.median(both[0])), float(np.median(both[1]))))
+
+    def _part_changed(self) -> None:
+        self._hover_cell = None
+        self.update()
+
+    def bones(self) -> tuple[int, ...]:
+        """Bones of the shown matrices: the chosen part's, or all."""
+        return self.skeleton.parts.get(self.selection.part, tuple(range(self.skeleton.bone_count)))
+
+    def matrices(self) -> np.ndarray:
+        """(3, b, b) cosines between the shown bones of the shown pose: real, augmented, augmented minus real."""
+        bones = list(self.bones())
+        row = min(self.row, self.snapshot.probe_size - 1)
+        real, augmented = (
+            self.snapshot.kcs(row, stage, self.skeleton)[np.ix_(bones, bones)] for stage in ("original", "ba")
+        )
+        return np.stack((real, augmented, augmented - real))
+
+    def bone_label(self, bone: int) -> str:
+        """Short name of a bone: the joint at its outer end."""
+        return self.skeleton.names[bone + 1].replace("left ", "L ").replace("right ", "R ")
+
+    # where it is
+
+    def layout_of(self, width: float, height: float) -> Layout:
+        line = float(self.fontMetrics().height())
+        small = line * 0.9
+        bones = self.bones()
+        labels = 0.0 if len(bones) > 10 else self._small_width(max(map(self.bone_label, bones), key=len)) + 6
+        inner = width - 2 * MARGIN
+        side = (inner - labels - 16) / 3
+        headings, captions, accuracy = 3 * (line + 6), (small + 4) + (small + 2) + (small + 8), 2 * (line + 2)
+        fixed = 8 + headings + captions + 14 + 10 + accuracy + 8
+        count = len(self.skeleton.parts) + 1
+        side = max(40.0, min(side, height - fixed - count * 27))
+        row = max(22.0, min(62.0, (height - fixed - side) / count))
+        y = 8.0
+        title = QRectF(MARGIN, y, inner, line + 4)
+        y += line + 6
+        rows = {}
+        for name in (*self.skeleton.parts, WHOLE_2D):
+            rows[name] = QRectF(4, y, width - 8, row)
+            y += row
+        plot = (MARGIN + self._name_width() + 8, width - MARGIN - self._small_width("−0.00") - 6)
+        axis = QRectF(plot[0], y, plot[1] - plot[0], small + 4)
+        y += small + 4 + 14
+        matrix_title = QRectF(MARGIN, y, inner, line + 4)
+        y += line + 6
+        gap = (inner - labels - 3 * side) / 2
+        lefts = [MARGIN + labels + i * (side + gap) for i in range(3)]
+        matrices = tuple(QRectF(left, y, side, side) for left in lefts)
+        y += side
+        captions = tuple(QRectF(left - gap / 2, y + 2, side + gap, small) for left in lefts)
+        y += small + 2
+        legend = QRectF(MARGIN + labels, y + 4, inner - labels, small)
+        y += small + 8 + 10
+        accuracy_title = QRectF(MARGIN, y, inner, line + 4)
+        y += line + 6
+        half, tall = (inner - 16) / 2, line + 2
+        accuracies = tuple(
+            QRectF(MARGIN + (i // 2) * (half + 16), y + (i % 2) * tall, half, tall) for i in range(len(ACCURACIES))
+        )
+        return Layout(title, rows, plot, axis, matrix_title, matrices, captions, legend, accuracy_title, accuracies)
+
+    def _small_width(self, text: str) -> float:
+        return self.fontMetrics().horizontalAdvance(text) * 0.88
+
+    def _name_width(self) -> float:
+        return 12 + max(self.fontMetrics().horizontalAdvance(name) for name in (*self.skeleton.parts, WHOLE_2D)) * 0.95
+
+    # painting
+
+    def paintEvent(self, event) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), colour(self.theme.surface))
+        if not self.curves:
+            before = self.snapshot is None or self.snapshot.phase == "pretrain"
+            sentence = "Scores appear when the augmentor starts." if before else "The scores are not numbers any more."
+            draw_empty(painter, QRectF(self.rect()), self.theme, sentence)
+            return
+        layout = self.layout_of(self.width(), self.height())
+        self._paint_scores(painter, layout)
+        self._paint_matrices(painter, layout)
+        self._paint_accuracies(painter, layout)
+
+    def _paint_scores(self, painter: QPainter, layout: Layout) -> None:
+        theme = self.theme
+        fake = theme.stage("ba")
+        painter.setFont(plot_font(self.font(), 1.0, bold=True))
+        draw_text(painter, layout.title, "Plausibility by part" if self.width() >= 280 else "Plausibility", theme.text)
+        painter.setFont(plot_font(self.font(), 0.88))
+        draw_text(painter, layout.title, "● shown  ▴ median", theme.muted, RIGHT)
+        left, right = layout.plot
+        first, last = layout.rows[next(iter(layout.rows))], layout.rows[WHOLE_2D]
+        for value in (0.0, 1.0):
+            x = self._x(value, layout)
+            painter.setPen(QPen(colour(theme.line), 1))
+            painter.drawLine(QPointF(x, first.top() + 2), QPointF(x, last.bottom() + 2))
+            text = "0 fake" if value == 0 else "1 real"
+            draw_text(painter, QRectF(x - 30, layout.axis.top(), 60, layout.axis.height()), text, theme.muted, CENTRE)
+        painter.setPen(QPen(colour(theme.line), 1))
+        painter.drawLine(QPointF(MARGIN, last.top()), QPointF(last.right() - MARGIN + 4, last.top()))
+        for name, rect in layout.rows.items():
+            self._paint_row(painter, name, rect, layout, theme.stage("rt") if name == WHOLE_2D else fake)
+
+    def _x(self, score: float, layout: Layout) -> float:
+        low, high = self.score_range
+        left, right = layout.plot
+        return left + (min(max(score, low), high) - low) / (high - low) * (right - left)
+
+    def _paint_row(self, painter: QPainter, name: str, rect: QRectF, layout: Layout, augmented: str) -> None:
+        theme, curve = self.theme, self.curves[name]
+        part = theme.parts.get(name, theme.stage("rt"))
+        chosen = name == self.selection.part
+        if chosen or name == self._hover_part:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour(part, 0.14 if chosen else 0.06))
+            painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), 5, 5)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour(part))
+        painter.drawEllipse(QPointF(MARGIN + 4, rect.center().y()), 4, 4)
+        painter.setFont(plot_font(self.font(), 0.95, bold=chosen))
+        draw_text(painter, QRectF(MARGIN + 13, rect.top(), layout.plot[0] - MARGIN - 13, rect.height()), name, part)
+        base, tall = rect.bottom() - 4, rect.height() - 9
+        scale = tall / max(float(curve.densities.max()), 1e-9)
+        for side, ink in ((0, theme.real), (1, augmented)):
+            _paint_density(painter, curve.densities[side] * scale, layout.plot, base, ink)
+        row = min(self.row, curve.scores.shape[1] - 1)
+        for side, ink in ((0, theme.real), (1, augmented)):
+            self._paint_marks(painter, curve.scores[side, row], curve.medians[side], ink, layout, base, tall)
+        painter.setFont(plot_font(self.font(), 0.88))
+        numbers = QRectF(layout.plot[1] + 2, rect.top(), rect.right() - MARGIN + 4 - layout.plot[1] - 2, rect.height())
+        half = min(numbers.height() / 2, painter.fontMetrics().height())
+        for side, ink in ((0, theme.real), (1, augmented)):
+            where = QRectF(numbers.left(), numbers.center().y() + (side - 1) * half, numbers.width(), half)
+            draw_text(painter, where, f"{curve.medians[side]:.2f}".replace("-", "−"), ink, RIGHT)
+
+    def _paint_marks(self, painter, score, median, ink, layout, base, tall) -> None:
+        """The shown pose as a tick with a head, the median as a wedge under the axis."""
+        x = self._x(score, layout)
+        painter.setPen(QPen(colour(self.theme.surface), 3.5))
+        painter.drawLine(QPointF(x, base), QPointF(x, base - tall + 2))
+        painter.setPen(QPen(colour(mix(ink, self.theme.text, 0.25)), 1.5))
+        painter.drawLine(QPointF(x, base), QPointF(x, base - tall + 3))
+        painter.setPen(QPen(colour(self.theme.surface), 1))
+        painter.setBrush(colour(mix(ink, self.theme.text, 0.25)))
+        painter.drawEllipse(QPointF(x, base - tall + 2), 3, 3)
+        m = self._x(median, layout)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour(ink))
+        painter.drawPolygon(QPolygonF([QPointF(m, base), QPointF(m - 3.5, base + 4), QPointF(m + 3.5, base + 4)]))
+
+    def _paint_matrices(self, painter: QPainter, layout: Layout) -> None:
+        theme, bones, part = self.theme, self.bones(), self.selection.part
+        painter.setFont(plot_font(self.font(), 1.0, bold=True))
+        draw_text(painter, layout.matrix_title, "KCS of the shown pose", theme.text)
+        painter.setFont(plot_font(self.font(), 0.88))
+        ink = theme.parts.get(part, theme.muted)
+        draw_text(painter, layout.matrix_title, part or "all bones", ink, RIGHT)
+        matrices, table = self.matrices(), diverging(theme)
+        cell = layout.matrices[0].width() / len(bones)
+        painter.setFont(plot_font(self.font(), min(0.8, 0.8 * cell / 11)))
+        if len(bones) <= 10:
+            for i, bone in enumerate(bones):
+                top = layout.matrices[0].top() + i * cell
+                where = QRectF(MARGIN - 6, top, layout.matrices[0].left() - MARGIN, cell)
+                lit = self._hover_cell and i in self._hover_cell
+                draw_text(painter, where, self.bone_label(bone), theme.text if lit else theme.muted, RIGHT)
+        fits = (layout.captions[0].width() - 4) / max(map(self.fontMetrics().horizontalAdvance, CAPTIONS))
+        painter.setFont(plot_font(self.font(), min(0.88, fits)))
+        inks = (theme.real, theme.stage("ba"), theme.muted)
+        for matrix, rect, caption, name, ink in zip(
+            matrices, layout.matrices, layout.captions, CAPTIONS, inks, strict=True
+        ):
+            self._paint_matrix(painter, matrix, rect, table)
+            draw_text(painter, caption, name, ink, CENTRE)
+        self._paint_legend(painter, layout.legend, table)
+
+    def _paint_matrix(self, painter: QPainter, matrix: np.ndarray, rect: QRectF, table) -> None:
+        theme, bones = self.theme, self.bones()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.drawImage(rect, colour_image((matrix + 1) / 2, table))
+        cell = rect.width() / len(bones)
+        if cell >= 8:
+            painter.setPen(QPen(colour(theme.surface, 0.7), 1))
+            for i in range(1, len(bones)):
+                x, y = rect.left() + i * cell, rect.top() + i * cell
+                painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
+                painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+        else:
+            for i, bone in enumerate(bones):
+                strip = QRectF(rect.left() - 4, rect.top() + i * cell, 3, cell)
+                painter.fillRect(strip, colour(theme.parts[self.skeleton.paint[bone]]))
+        painter.setPen(QPen(colour(theme.line), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(rect)
+        if self._hover_cell:
+            i, j = self._hover_cell
+            painter.setPen(QPen(colour(theme.text), 1.5))
+            painter.drawRect(QRectF(rect.left() + j * cell, rect.top() + i * cell, cell, cell))
+
+    def _paint_legend(self, painter: QPainter, rect: QRectF, table) -> None:
+        theme = self.theme
+        bar = QRectF(rect.center().x() - 50, rect.center().y() - 3, 100, 6)
+        painter.drawImage(bar, colour_image(np.linspace(0, 1, 101)[None], table))
+        painter.setPen(QPen(colour(theme.line), 1))
+        painter.drawRect(bar)
+        low, high = ("−1 opposed", "aligned 1") if rect.width() >= 240 else ("−1", "1")
+        side = bar.left() - rect.left() - 6
+        draw_text(painter, QRectF(rect.left(), rect.top(), side, rect.height()), low, theme.muted, RIGHT)
+        draw_text(painter, QRectF(bar.right() + 6, rect.top(), side, rect.height()), high, theme.muted)
+
+    def _paint_accuracies(self, painter: QPainter, layout: Layout) -> None:
+        theme, scalars = self.theme, self.snapshot.scalars
+        painter.setFont(plot_font(self.font(), 1.0, bold=True))
+        draw_text(painter, layout.accuracy_title, "Discriminator accuracy", theme.text)
+        painter.setFont(plot_font(self.font(), 0.88))
+        values = {name: scalars.get(f"accuracy/{name}") for name in ACCURACIES}
+        if not any(value is not None and np.isfinite(value) for value in values.values()):
+            whole = layout.accuracies[0].united(layout.accuracies[-1])
+            draw_text(painter, whole, "Appears after the first discriminator update.", theme.muted)
+            return
+        for (name, value), rect in zip(values.items(), layout.accuracies, strict=True):
+            title = name.replace("d3d_", "D3d ").replace("d2d_", "D2d ")
+            ink = theme.real if name.endswith("real") else theme.stage("ba" if name == "d3d_fake" else "rt")
+            label, number = self._small_width("D2d real") + 8, self._small_width("100 %") + 4
+            draw_text(painter, rect, title, theme.muted)
+            bar = QRectF(rect.left() + label, rect.center().y() - 3, rect.width() - label - number, 6)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour(theme.raised))
+            painter.drawRoundedRect(bar, 3, 3)
+            if value is None or not np.isfinite(value):
+                draw_text(painter, rect, "–", theme.muted, RIGHT)
+                continue
+            share = min(max(value, 0.0), 1.0)
+            painter.setBrush(colour(ink))
+            painter.drawRoundedRect(QRectF(bar.left(), bar.top(), max(bar.width() * share, 6), 6), 3, 3)
+            painter.setPen(QPen(colour(theme.text, 0.6), 1))
+            chance = bar.center().x()
+            painter.drawLine(QPointF(chance, bar.top() - 2), QPointF(chance, bar.bottom() + 2))
+            draw_text(painter, rect, f"{value:.0%}".replace("%", " %"), theme.text, RIGHT)
+
+    # the mouse and the keyboard
+
+    def _part_at(self, point: QPointF) -> str:
+        rows = self.layout_of(self.width(), self.height()).rows if self.curves else {}
+        return next((name for name, rect in rows.items() if name != WHOLE_2D and rect.contains(point)), "")
+
+    def _cell_at(self, point: QPointF) -> tuple[int, int] | None:
+        for rect in self.layout_of(self.width(), self.height()).matrices if self.curves else ():
+            if rect.contains(point):
+                cell, last = rect.width() / len(self.bones()), len(self.bones()) - 1
+                return min(int((point.y() - rect.top()) / cell), last), min(int((point.x() - rect.left()) / cell), last)
+        return None
+
+    def mousePressEvent(self, event) -> None:
+        part = self._part_at(event.position())
+        if part:
+            self.selection.choose_part(part)
+
+    def mouseMoveEvent(self, event) -> None:
+        part, cell = self._part_at(event.position()), self._cell_at(event.position())
+        self.setCursor(Qt.CursorShape.PointingHandCursor if part else Qt.CursorShape.ArrowCursor)
+        if (part, cell) != (self._hover_part, self._hover_cell):
+            self._hover_part, self._hover_cell = part, cell
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover_part, self._hover_cell = "", None
+        self.update()
+
+    def keyPressEvent(self, event) -> None:
+        parts = tuple(self.skeleton.parts)
+        move = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(event.key(), 0)
+        if move:
+            now = parts.index(self.selection.part) if self.selection.part in parts else (-1 if move > 0 else 0)
+            self.selection.choose_part(parts[(now + move) % len(parts)])
+        elif event.key() == Qt.Key.Key_Escape and self.selection.part:
+            self.selection.choose_part(self.selection.part)
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip:
+            text = self.tip_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), text, self) if text else QToolTip.hideText()
+            return True
+        return super().event(event)
+
+    def tip_at(self, point: QPointF) -> str:
+        """What to say of the thing under the mouse, '' for nothing."""
+        cell = self._cell_at(point)
+        if cell is not None:
+            first, second = (self.skeleton.bone_names[self.bones()[k]] for k in cell)
+            real, augmented, change = (m[cell] for m in self.matrices())
+            return f"{first} × {second}\ncosine: real {real:.2f}, augmented {augmented:.2f}, difference {change:+.2f}"
+        part = self._part_at(point)
+        if part:
+            real, augmented = self.curves[part].scores[:, min(self.row, self.snapshot.probe_size - 1)]
+            return f"{part}: D3d scores of the shown pose\nreal {real:.2f}, augmented {augmented:.2f} (1 is real)"
+        return ""
+
+
+def _score_range(scores: np.ndarray) -> tuple[float, float]:
+    """The axis of all scores: fake and real with a margin, wider in tenths if the scores need it, within [-1, 2]."""
+    low, high = np.quantile(scores, (0.005, 0.995))
+    low, high = np.floor(min(low, -0.2) * 10) / 10, np.ceil(max(high, 1.2) * 10) / 10
+    return max(float(low), -1.0), min(float(high), 2.0)
+
+
+def _paint_density(painter: QPainter, heights: np.ndarray, plot: tuple[float, float], base: float, ink: str) -> None:
+    left, right = plot
+    x = left + (np.arange(len(heights)) + 0.5) / len(heights) * (right - left)
+    points = [QPointF(float(a), float(base - b)) for a, b in zip(x, heights, strict=True)]
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour(ink, 0.28))
+    painter.drawPolygon(QPolygonF([QPointF(points[0].x(), base), *points, QPointF(points[-1].x(), base)]))
+    painter.setPen(QPen(colour(ink), 1.3))
+    painter.drawPolyline(QPolygonF(points))
