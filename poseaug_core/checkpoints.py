@@ -1,35 +1,46 @@
-"""Estimator weights as files: safetensors whose keys may stand under 'estimator.' (a run's checkpoint)."""
+"""Checkpoints: tensors and what else resuming needs, in one safetensors file, replaced whole."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from poseaug_core.errors import UserError
+from poseaug_core.storage import explained, replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def load_estimator_weights(path: str | Path) -> dict[str, Tensor]:
-    """state_dict of the estimator in a .safetensors file, float32. Raises UserError."""
-    return read_weights(path)[0]
+def write_checkpoint(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+    """Tensors, and ``meta`` as JSON in the file's header. A kill at any time leaves the file before intact."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    # Cloned, because views that share memory are refused by the format.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    header = {"meta": json.dumps(meta)}
+    needed = sum(t.numel() * t.element_size() for t in tensors.values()) + len(header["meta"]) + 200 * len(tensors)
+    with replacing(path, needed) as part:
+        try:
+            save_file(tensors, part, metadata=header)
+        except SafetensorError as error:
+            raise explained(path, error) from error
+    return path
 
 
-def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]]:
-    """The estimator's weights and what is known of it: {'name': ..., 'width': ...}. Raises UserError."""
-    from poseaug_core.assets import asset
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors on the CPU, meta) of a checkpoint; UserError for a missing, foreign or damaged file."""
+    from safetensors import SafetensorError, safe_open
 
-    path = asset(str(path).removeprefix("asset:")) if str(path).startswith("asset:") else Path(path)
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; name a run folder or a .safetensors file in its checkpoints folder.")
     try:
-        with safe_open(path, framework="pt") as file:
-            keys = list(file.keys())
-            meta = json.loads((file.metadata() or {}).get("meta", "{}"))
-            nested = [key for key in keys if key.startswith("estimator.")]
-            weights = {key.removeprefix("estimator."): file.get_tensor(key) for key in nested or keys}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; name a .safetensors checkpoint.")
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a .safetensors checkpoint: {error}.")
-    floats = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-    return floats, meta.get("estimator", {})
+        with safe_open(path, "pt") as file:
+            meta = json.loads((file.metadata() or {})["meta"])
+            return {name: file.get_tensor(name) for name in file.keys()}, meta
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        what = "it has no 'meta' entry" if isinstance(error, KeyError) else str(error).split("\n")[0]
+        raise UserError(f"{path} is not a checkpoint of this program ({what}); name another file.") from error

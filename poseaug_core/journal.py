@@ -1,0 +1,73 @@
+"""Journal: a file of JSON lines that one process appends to and others follow."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from poseaug_core.errors import UserError
+from poseaug_core.storage import explained, replacing
+
+
+class Journal:
+    """JSON objects, one a line. A line counts only when its newline is there, so a cut one is never read."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._stream = None
+
+    def open(self) -> None:
+        """Make ready to append."""
+        try:
+            self._stream = open(self.path, "ab", buffering=0)
+        except OSError as error:
+            raise explained(self.path, error) from error
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write one line, whole: where the disk is full the file stays as it was and UserError is raised."""
+        line = json.dumps(row).encode() + b"\n"
+        before = os.fstat(self._stream.fileno()).st_size
+        try:
+            written = self._stream.write(line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            os.ftruncate(self._stream.fileno(), before)
+            raise explained(self.path, error) from error
+
+    def read(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """(complete rows after byte ``since``, where to go on from).
+
+        A ``since`` beyond the end means that the file was cut back by a resume: reading starts over.
+        """
+        try:
+            with open(self.path, "rb") as stream:
+                since = since if since <= os.fstat(stream.fileno()).st_size else 0
+                stream.seek(since)
+                complete, newline, _ = stream.read().rpartition(b"\n")
+            return [json.loads(line) for line in complete.splitlines() if line], since + len(complete + newline)
+        except FileNotFoundError:
+            return [], 0
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path} is damaged ({error}); restore it from a copy or start a new run.") from error
+
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Rewrite the file with the complete rows that are wanted."""
+        rows = [row for row in self.read()[0] if wanted(row)]
+        with replacing(self.path) as part:
+            part.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+def finite_or_none(value: float) -> float | None:
+    """JSON has no NaN or infinity."""
+    value = float(value)
+    return value if math.isfinite(value) else None

@@ -1,0 +1,220 @@
+"""Run: one training run as a folder, written by one trainer, followed and scrubbed by any watcher.
+
+config.toml         the fixed settings, and the controls at the start
+data.json           what it is trained and evaluated on, with a fingerprint
+controls.jsonl      every change of a control: {step, field, old, new}
+metrics.jsonl       {step, kind, values}: kind 'scalars' or 'evaluation'
+history.h5          every recorded snapshot
+checkpoints/        NAME.safetensors, each whole
+failure.txt         the traceback of a run that failed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poseaug_core.checkpoints import read_checkpoint, write_checkpoint
+from poseaug_core.config import Config, load_toml, save_toml
+from poseaug_core.errors import UserError
+from poseaug_core.history import History
+from poseaug_core.journal import Journal, finite_or_none
+from poseaug_core.snapshot import Snapshot
+from poseaug_core.storage import explained, replacing, require_space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Changes = list[tuple[str, object, object]]
+
+
+class Run:
+    """See the module. create and resume give a run to write, open one to watch; both can be read at any time.
+
+    path: the folder. config, data: as written at the start. Reading is safe in any thread while another one
+    writes through the same or another Run of the folder, also from another process.
+    """
+
+    def __init__(self, path: Path, config: Config, data: dict[str, Any]):
+        self.path, self.config, self.data = path, config, data
+        self.history = History(path / "history.h5")
+        self._controls = Journal(path / "controls.jsonl")
+        self._metrics = Journal(path / "metrics.jsonl")
+        self._lock = None
+
+    @classmethod
+    def create(cls, path: str | Path, config: Config, data_summary: dict[str, Any]) -> Run:
+        """A new run in a new or empty folder, whole or not there at all. Raises UserError."""
+        path = Path(path).absolute()
+        if path.is_dir() and any(path.iterdir()):
+            what = "a run already" if (path / "config.toml").exists() else "other files"
+            raise UserError(f"{path} has {what} in it; name a new folder, or resume the run in it with --resume.")
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file; name a new folder for the run.")
+        require_space(path, 1 << 20)
+        part = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+            part.chmod(0o755)
+            save_toml(config, part / "config.toml")
+            (part / "data.json").write_text(json.dumps(data_summary, indent=2) + "\n")
+            (part / "controls.jsonl").touch()
+            (part / "metrics.jsonl").touch()
+            (part / "checkpoints").mkdir()
+            os.rename(part, path)
+        except OSError as error:
+            raise explained(path, error) from error
+        finally:
+            if part is not None and part.exists():
+                shutil.rmtree(part)
+        return cls(path, config, data_summary)._open_to_write()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """A run to watch. UserError for a folder that is no run, or a damaged one."""
+        path = Path(path).absolute()
+        if not path.is_dir():
+            raise UserError(f"{path} is no folder; name the folder of a run.")
+        missing = [name for name in ("config.toml", "data.json") if not (path / name).is_file()]
+        if missing:
+            raise UserError(f"{path} is no run, {' and '.join(missing)} missing; name a folder that training has made.")
+        try:
+            data = json.loads((path / "data.json").read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path / 'data.json'} is damaged ({error}); restore it from a copy.") from error
+        return cls(path, load_toml(path / "config.toml"), data)
+
+    @classmethod
+    def resume(cls, path: str | Path, name: str = "latest") -> tuple[Run, dict[str, Tensor], dict[str, Any]]:
+        """(run to continue, tensors, meta) of a checkpoint, everything recorded after ``meta['step']`` dropped.
+
+        Mends what a killed writer left. Raises UserError, also while another process still writes the run.
+        """
+        run = cls.open(path)
+        tensors, meta = run.load_checkpoint(name)
+        run._take_lock()
+        try:
+            step = int(meta["step"])
+            # A change logged at step k was first used by the iteration after k: at the checkpoint's it comes again.
+            run._controls.keep(lambda row: row["step"] < step)
+            run._metrics.keep(lambda row: row["step"] <= step)
+            run.history.keep(step)
+            (run.path / "failure.txt").unlink(missing_ok=True)
+            return run._open_to_write(), tensors, meta
+        except BaseException:
+            run.close()
+            raise
+
+    def _take_lock(self) -> None:
+        """Be the only writer; the system frees the lock also when a process is killed."""
+        if self._lock is not None:
+            return
+        try:
+            self._lock = open(self.path / "config.toml", "rb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            self._lock = None
+            raise UserError(f"{self.path} is being trained by another process; stop that one first.") from None
+        except OSError as error:
+            raise explained(self.path, error) from error
+
+    def _open_to_write(self) -> Run:
+        self._take_lock()
+        self._controls.open()
+        self._metrics.open()
+        return self
+
+    # writing
+
+    def log_controls(self, step: int, changes: Changes) -> None:
+        """Changes (field, old, new) that the iteration after ``step`` is the first to use."""
+        for field, old, new in changes:
+            self._controls.append({"step": step, "field": field, "old": old, "new": new})
+
+    def log_metrics(self, step: int, values: dict[str, float], kind: str) -> None:
+        """Numbers after ``step`` iterations; kind 'scalars' or 'evaluation'. Non-finite ones are kept as null."""
+        values = {name: finite_or_none(value) for name, value in values.items()}
+        self._metrics.append({"step": step, "kind": kind, "values": values})
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Record a snapshot in the history."""
+        self.history.append(snapshot)
+
+    def save_checkpoint(self, name: str, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+        """checkpoints/NAME.safetensors, replacing the one before only when the new one is whole.
+
+        meta: JSON-able, with 'step', the iterations done.
+        """
+        return write_checkpoint(self._checkpoint(name), tensors, {**meta, "step": int(meta["step"])})
+
+    def save_failure(self, traceback: str) -> Path:
+        """Keep the traceback of a failed run in failure.txt."""
+        path = self.path / "failure.txt"
+        with replacing(path) as part:
+            part.write_text(traceback)
+        return path
+
+    def close(self) -> None:
+        """End writing and free the run for another writer; it can still be read."""
+        self._controls.close()
+        self._metrics.close()
+        self.history.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    # reading
+
+    def read(self, k: int) -> Snapshot:
+        """Recorded snapshot k, negative from the end; IndexError where there is none."""
+        return self.history.read(k)
+
+    def steps(self) -> np.ndarray:
+        """(snapshots,) int64: the step of each recorded snapshot."""
+        return self.history.steps()
+
+    @property
+    def snapshot_count(self) -> int:
+        return len(self.history)
+
+    def series(self, column: str) -> dict[str, np.ndarray]:
+        """(snapshots,) float64 for each name in the snapshots' 'scalars' or 'controls', NaN where absent."""
+        return self.history.series(column)
+
+    def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """(rows {step, kind, values}, where to go on): pass the second back as ``since`` to get only newer rows."""
+        return self._metrics.read(since)
+
+    def control_log(self) -> list[dict[str, Any]]:
+        """Every change of a control so far: {step, field, old, new}."""
+        return self._controls.read()[0]
+
+    def load_checkpoint(self, name: str = "latest") -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """(tensors on the CPU, meta). UserError naming the checkpoints there are."""
+        path = self._checkpoint(name)
+        if not path.is_file():
+            there = ", ".join(self.checkpoints()) or "none yet"
+            raise UserError(f"{self.path} has no checkpoint {name!r} (there are: {there}); choose one of them.")
+        return read_checkpoint(path)
+
+    def checkpoints(self) -> list[str]:
+        """Names of the checkpoints, oldest first."""
+        files = sorted((self.path / "checkpoints").glob("[!.]*.safetensors"), key=lambda file: file.stat().st_mtime)
+        return [file.stem for file in files]
+
+    def failure(self) -> str | None:
+        """The traceback of a failed run, None for others."""
+        path = self.path / "failure.txt"
+        return path.read_text() if path.is_file() else None
+
+    def _checkpoint(self, name: str) -> Path:
+        return self.path / "checkpoints" / f"{name}.safetensors"
