@@ -9,11 +9,11 @@ FOLDERS = (Path(__file__).with_name("_assets"), Path(__file__).parent.with_name(
 
 
 def asset(name: str) -> Path:
-    """The path of a file of ``assets/``, in a checkout as well as after ``pip install``.
+    """The path of a file or folder of ``assets/``, in a checkout as well as after ``pip install``.
 
     Raises FileNotFoundError, which means a broken installation and not something the user gave.
     """
     for folder in FOLDERS:
-        if (folder / name).is_file():
+        if (folder / name).exists():
             return folder / name
     raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, FOLDERS))}; install poseaug-studio again.")
