@@ -100,7 +100,9 @@ class Segments(QWidget):
                 painter.setPen(QPen(colour(theme.accent, 0.55), 1))
                 painter.setBrush(colour(theme.accent, 0.22))
                 painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), 4, 4)
-            draw_text(painter, rect, name, theme.text if chosen or i == self._hover else theme.muted, CENTRE)
+            lit = self.isEnabled() and (chosen or i == self._hover)
+            ink = colour(theme.text if lit else theme.muted, 1.0 if self.isEnabled() else 0.45)
+            draw_text(painter, rect, name, ink, CENTRE)
 
 
 class Push(Segments):
