@@ -1,0 +1,183 @@
+"""The four 2D projections under the 3D views, in normalised image coordinates, and the title row above them."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from poseaug_core.skeleton import Skeleton
+from poseaug_core.snapshot import STAGES, Snapshot
+from poseaug_studio.figure import Look, limb_colours
+from poseaug_studio.plotting import plot_font
+from poseaug_studio.stage_columns import columns
+from poseaug_studio.theme import STAGE_SUBTITLES, STAGE_TITLES, Theme
+from poseaug_studio.views_painter import paint
+
+ROUND = 8
+#: Share of the card's height kept around the image border, for joints that fall outside it.
+MARGIN = 0.09
+
+
+def stage_number(snapshot: Snapshot, row: int, stage: str) -> str:
+    """The number in a stage's title: how far the person is, mean turn of the bones, mean length change, turn and place."""
+    if stage == "original":
+        return f"{np.linalg.norm(snapshot.xyz[0, row, 0]):.1f} m away"
+    if stage == "ba":
+        return f"{snapshot.angle_degrees(row).mean():.1f}° mean"
+    if stage == "bl":
+        return f"{100 * np.abs(snapshot.length_ratio[row]).mean():.1f} % mean"
+    turned = np.degrees(np.linalg.norm(snapshot.axis_angle[row]))
+    return f"{turned:.0f}° · {np.linalg.norm(snapshot.xyz[3, row, 0]):.1f} m"
+
+
+class StageTitles(QWidget):
+    """The tops of the four cards: the stage's name in its colour, what it does, and its number."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._theme = theme
+        self._numbers = [""] * 4
+        self.setFixedHeight(48)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def set_numbers(self, numbers: list[str]) -> None:
+        if numbers != self._numbers:
+            self._numbers = numbers
+            self.update()
+
+    def paintEvent(self, event) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for stage, number, (left, wide) in zip(STAGES, self._numbers, columns(self.width()), strict=True):
+            accent = QColor(self._theme.stage(stage))
+            card = QPainterPath()
+            card.addRoundedRect(QRectF(left, 0, wide, self.height() + ROUND), ROUND, ROUND)
+            painter.fillPath(card, QColor(self._theme.surface))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(accent)
+            painter.drawRoundedRect(QRectF(left + 12, 12, 3, 27), 1.5, 1.5)
+            painter.setFont(plot_font(self.font(), 1.1, bold=True))
+            painter.setPen(accent)
+            name = STAGE_TITLES[stage]
+            painter.drawText(QRectF(left + 23, 8, wide - 32, 20), Qt.AlignmentFlag.AlignVCenter, name)
+            taken = painter.fontMetrics().horizontalAdvance(name) + 40
+            painter.setFont(plot_font(self.font(), 0.9))
+            painter.setPen(QColor(self._theme.text))
+            right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            painter.drawText(QRectF(left + taken, 8, wide - taken - 12, 20), right, number)
+            painter.setPen(QColor(self._theme.muted))
+            room = QRectF(left + 23, 25, wide - 34, 18)
+            words = painter.fontMetrics().elidedText(
+                STAGE_SUBTITLES[stage], Qt.TextElideMode.ElideRight, int(room.width())
+            )
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, words)
+        painter.end()
+
+
+class ProjectionStrip(QWidget):
+    """The bottoms of the four cards: image border, 2D skeleton, ghost of the stage before, joints outside marked.
+
+    The border is the normalised image, x and y from -1 to 1. ``whole`` shows all of it; otherwise the view closes
+    in on the person.
+    """
+
+    def __init__(self, theme: Theme, skeleton: Skeleton, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._theme = theme
+        self._skeleton = skeleton
+        self._shown: tuple[Snapshot, int, Look] | None = None
+        self.whole = True
+        self.setMinimumHeight(72)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def set_whole(self, whole: bool) -> None:
+        self.whole = whole
+        self.update()
+
+    def present(self, snapshot: Snapshot | None, row: int, look: Look) -> None:
+        self._shown = snapshot and (snapshot, row, look)
+        self.update()
+
+    def _frame(self, uv: np.ndarray) -> tuple[np.ndarray, float]:
+        """Centre and half-width, in image coordinates, of what a card shows."""
+        if self.whole:
+            return np.zeros(2), 1 / (1 - 2 * MARGIN)
+        low, high = uv.min(axis=0), uv.max(axis=0)
+        return (low + high) / 2, float(max((high - low).max() * 0.62, 0.1))
+
+    def paintEvent(self, event) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for index, (left, wide) in enumerate(columns(self.width())):
+            card = QPainterPath()
+            card.addRoundedRect(QRectF(left, -ROUND, wide, self.height() + ROUND), ROUND, ROUND)
+            painter.save()
+            painter.setClipPath(card)
+            painter.fillRect(QRectF(left, 0, wide, self.height()), QColor(self._theme.surface))
+            painter.setPen(QPen(QColor(self._theme.line), 1))
+            painter.drawLine(QPointF(left, 0.5), QPointF(left + wide, 0.5))
+            if self._shown is not None:
+                self._paint_stage(painter, index, QRectF(left, 0, wide, self.height()))
+            painter.restore()
+        painter.end()
+
+    def _paint_stage(self, painter: QPainter, index: int, card: QRectF) -> None:
+        snapshot, row, look = self._shown
+        uv = snapshot.uv[index, row].astype(np.float64)
+        centre, half = self._frame(uv)
+        scale = min(card.width(), card.height()) / 2 / half
+        middle = np.array((card.center().x(), card.center().y()))
+
+        def place(points: np.ndarray) -> np.ndarray:
+            return middle + (points - centre) * scale
+
+        low, high = place(np.array((-1.0, -1.0))), place(np.array((1.0, 1.0)))
+        border = QRectF(QPointF(*low), QPointF(*high))
+        painter.setPen(QPen(QColor(self._theme.line), 1))
+        painter.setBrush(paint_inside(self._theme))
+        painter.drawRoundedRect(border, 3, 3)
+        painter.setPen(QPen(QColor(self._theme.line), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(border.center().x(), border.top()), QPointF(border.center().x(), border.bottom()))
+        painter.drawLine(QPointF(border.left(), border.center().y()), QPointF(border.right(), border.center().y()))
+        thick = float(np.clip(0.028 * scale * half, 1.6, 3.6))
+        if index and look.ghost:
+            ghost = QColor(self._theme.stage(STAGES[index - 1]))
+            ghost.setAlphaF(0.5)
+            self._paint_limbs(
+                painter, place(snapshot.uv[index - 1, row]), [ghost] * self._skeleton.bone_count, thick * 0.5
+            )
+        bones, _ = limb_colours(snapshot, row, STAGES[index], self._skeleton, self._theme, look)
+        points = place(uv)
+        self._paint_limbs(painter, points, [paint(colour) for colour in bones], thick)
+        head = points[self._skeleton.names.index("head")] if "head" in self._skeleton.names else None
+        if head is not None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(paint(bones[self._skeleton.names.index("head") - 1]))
+            painter.drawEllipse(QPointF(*head), 1.35 * thick, 1.35 * thick)
+        outside = np.abs(uv).max(axis=1) > 1
+        painter.setPen(QPen(QColor(self._theme.bad), 1.4))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        room = card.adjusted(5, 5, -5, -5)
+        for x, y in points[outside]:
+            # A joint beyond the card is marked on its edge.
+            held = QPointF(min(max(x, room.left()), room.right()), min(max(y, room.top()), room.bottom()))
+            painter.drawEllipse(held, thick + 1.2, thick + 1.2)
+
+    def _paint_limbs(self, painter: QPainter, points: np.ndarray, colours: list[QColor], thick: float) -> None:
+        for (parent, child), colour in zip(self._skeleton.edges, colours, strict=True):
+            painter.setPen(QPen(colour, thick, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawLine(QPointF(*points[parent]), QPointF(*points[child]))
+
+
+def paint_inside(theme: Theme) -> QColor:
+    """The fill of the image border: a step away from the card."""
+    return QColor(theme.background if theme.name == "dark" else theme.raised)
