@@ -45,9 +45,7 @@ def read_arrays(path: str | Path, name: str | None = None) -> Poses:
         )
     for key in NEEDED:
         if columns[key].dtype.kind not in "fiu":
-            raise UserError(
-                f"{path}: {key} holds {columns[key].dtype} values, it needs numbers; save it as float32."
-            )
+            raise UserError(f"{path}: {key} holds {columns[key].dtype} values, it needs numbers; save it as float32.")
     rows = len(columns["pose3d"]) if columns["pose3d"].ndim else 0
     tag, clips = _tags(columns, rows, path)
     return make_poses(
@@ -67,9 +65,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(
-            f"{path}: cannot write '{path.suffix}' files; end the name in {', '.join(SUFFIXES)}."
-        )
+        raise UserError(f"{path}: cannot write '{path.suffix}' files; end the name in {', '.join(SUFFIXES)}.")
     columns = {
         key: column.detach().cpu().numpy()
         for key, column in zip(NEEDED, (poses.xyz, poses.uv, poses.camera), strict=True)
@@ -77,9 +73,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     tag = poses.tag.cpu().numpy()
     columns |= {key: np.ascontiguousarray(tag[:, i]) for i, key in enumerate(TAGS)}
     clips = [str(clip) for clip in poses.clips]
-    needed = (
-        sum(column.nbytes for column in columns.values()) + 64 * len(clips) + 65_536
-    )
+    needed = sum(column.nbytes for column in columns.values()) + 64 * len(clips) + 65_536
     with _written(path, needed) as part:
         if path.suffix.lower() == ".npz":
             with open(part, "wb") as stream:
@@ -98,25 +92,11 @@ def read_bone_templates(path: str | Path) -> Tensor:
     with _explained(path):
         lengths = np.load(path, allow_pickle=False)
     bones = HUMAN16.bone_count
-    if (
-        not isinstance(lengths, np.ndarray)
-        or lengths.ndim != 2
-        or lengths.shape[1] != bones
-        or not len(lengths)
-    ):
+    if not isinstance(lengths, np.ndarray) or lengths.ndim != 2 or lengths.shape[1] != bones or not len(lengths):
         shape = getattr(lengths, "shape", "several arrays")
-        raise UserError(
-            f"{path}: bone templates have shape {shape}, expected (people, {bones}), one .npy array."
-        )
-    if (
-        lengths.dtype.kind != "f"
-        or not np.isfinite(lengths).all()
-        or lengths.min() <= 0
-        or lengths.max() > 1.5
-    ):
-        raise UserError(
-            f"{path}: bone lengths must lie between 0 and 1.5 metres; scale them to metres."
-        )
+        raise UserError(f"{path}: bone templates have shape {shape}, expected (people, {bones}), one .npy array.")
+    if lengths.dtype.kind != "f" or not np.isfinite(lengths).all() or lengths.min() <= 0 or lengths.max() > 1.5:
+        raise UserError(f"{path}: bone lengths must lie between 0 and 1.5 metres; scale them to metres.")
     return torch.from_numpy(lengths.astype(np.float32))
 
 
@@ -127,36 +107,22 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
             magic = stream.read(8)
         if magic.startswith(b"PK\x03\x04"):
             with np.load(path, allow_pickle=False) as file:
-                return {
-                    key: file[key]
-                    for key in file.files
-                    if key in (*NEEDED, *TAGS, "clips")
-                } or dict.fromkeys(file.files)
+                return {key: file[key] for key in file.files if key in (*NEEDED, *TAGS, "clips")} or dict.fromkeys(
+                    file.files
+                )
         if magic == b"\x89HDF\r\n\x1a\n":
             with h5py.File(path, "r") as file:
-                known = [
-                    k
-                    for k in file
-                    if k in (*NEEDED, *TAGS, "clips")
-                    and isinstance(file[k], h5py.Dataset)
-                ]
-                return {
-                    k: file[k].asstr()[()] if _text(file[k]) else file[k][()]
-                    for k in known
-                } or dict.fromkeys(file)
+                known = [k for k in file if k in (*NEEDED, *TAGS, "clips") and isinstance(file[k], h5py.Dataset)]
+                return {k: file[k].asstr()[()] if _text(file[k]) else file[k][()] for k in known} or dict.fromkeys(file)
     what = f"it begins with {magic!r}" if magic else "it has 0 bytes"
-    raise UserError(
-        f"{path} is neither NPZ nor HDF5 ({what}); give arrays written as .npz or .h5."
-    )
+    raise UserError(f"{path} is neither NPZ nor HDF5 ({what}); give arrays written as .npz or .h5.")
 
 
 def _text(dataset: h5py.Dataset) -> bool:
     return h5py.check_string_dtype(dataset.dtype) is not None
 
 
-def _tags(
-    columns: dict[str, np.ndarray], rows: int, path: Path
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """((rows, 4) int32, clip names) with every clip number counting into the names."""
     tag = np.zeros((rows, len(TAGS)), dtype=np.int32)
     tag[:, TAGS.index("frame")] = np.arange(rows)
@@ -169,16 +135,12 @@ def _tags(
                 f"{path}: {key} is {column.dtype} of shape {column.shape}, expected {rows} integers, one a pose."
             )
         if rows and (column.min() < 0 or column.max() > np.iinfo(np.int32).max):
-            raise UserError(
-                f"{path}: {key} runs from {column.min()} to {column.max()}; number them from 0."
-            )
+            raise UserError(f"{path}: {key} runs from {column.min()} to {column.max()}; number them from 0.")
         tag[:, i] = column
     clips = columns.get("clips")
     if clips is None:
         numbers, tag[:, 1] = np.unique(tag[:, 1], return_inverse=True)
-        return tag, tuple(f"{path.stem} {n}" for n in numbers) if len(
-            numbers
-        ) > 1 else (path.stem,)
+        return tag, tuple(f"{path.stem} {n}" for n in numbers) if len(numbers) > 1 else (path.stem,)
     names = tuple(map(str, np.atleast_1d(clips).tolist()))
     if rows and tag[:, 1].max() >= max(len(names), 1):
         raise UserError(
@@ -189,11 +151,7 @@ def _tags(
 
 def _listed(columns: dict) -> str:
     names = sorted(map(str, columns))
-    return (
-        ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        if names
-        else "no arrays"
-    )
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "no arrays"
 
 
 @contextmanager
@@ -204,15 +162,11 @@ def _explained(path: Path):
     except UserError:
         raise
     except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist; check the name and the folder."
-        ) from None
+        raise UserError(f"{path} does not exist; check the name and the folder.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name a file in it.") from None
     except PermissionError:
-        raise UserError(
-            f"{path} may not be read by this user; change its permissions (chmod u+r)."
-        ) from None
+        raise UserError(f"{path} may not be read by this user; change its permissions (chmod u+r).") from None
     except (
         OSError,
         ValueError,
@@ -222,16 +176,8 @@ def _explained(path: Path):
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        reason = (
-            "it holds pickled objects"
-            if "allow_pickle" in str(error)
-            else "it is damaged or cut short"
-        )
-        remedy = (
-            "save plain numeric arrays"
-            if "pickled" in reason
-            else "copy or write it again"
-        )
+        reason = "it holds pickled objects" if "allow_pickle" in str(error) else "it is damaged or cut short"
+        remedy = "save plain numeric arrays" if "pickled" in reason else "copy or write it again"
         raise UserError(f"{path} cannot be read: {reason}; {remedy}.") from error
 
 
@@ -239,9 +185,7 @@ def _explained(path: Path):
 def _written(path: Path, needed: int):
     """A temporary file beside path that takes its place when all went well."""
     if not path.parent.is_dir():
-        raise UserError(
-            f"{path} cannot be written: the folder {path.parent} does not exist; make it first."
-        )
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist; make it first.")
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it.")
     full = f"{path} needs {needed:,} bytes, but its disk has {{:,}} bytes free; free some space or write elsewhere."
@@ -249,23 +193,17 @@ def _written(path: Path, needed: int):
         raise UserError(full.format(_free(path)))
     part = None
     try:
-        handle, part = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part"
-        )
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
         os.chmod(part, 0o666 & ~_umask())
         yield part
         os.replace(part, path)
     except PermissionError:
-        raise UserError(
-            f"{path} may not be written by this user; choose another folder."
-        ) from None
+        raise UserError(f"{path} may not be written by this user; choose another folder.") from None
     except OSError as error:
         if error.errno == errno.ENOSPC or _free(path) < needed:
             raise UserError(full.format(_free(path))) from error
-        raise UserError(
-            f"{path} could not be written: {error.strerror or error}; choose another folder."
-        ) from error
+        raise UserError(f"{path} could not be written: {error.strerror or error}; choose another folder.") from error
     finally:
         if part is not None and os.path.exists(part):
             os.unlink(part)
