@@ -1,0 +1,34 @@
+"""The demo: a run that needs no data and shows the augmentor at work within seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poseaug_core.assets import asset
+from poseaug_core.config import Config, make_config
+
+#: Over the released settings, so that a laptop's CPU gets through it in minutes.
+DEMO: dict[str, Any] = {
+    "source": "demo:source",
+    "source_test": "demo:source_test",
+    "cross": ("demo:cross",),
+    "estimator_width": 256,
+    "batch_size": 256,
+    "epochs": 40,
+    "pretrain_epochs": 10,
+    "warmup_epochs": 0,
+    "warmup_iterations": 400,
+    "snapshot_every": 10,
+    "evaluate_epochs": 2,
+    "checkpoint_epochs": 5,
+}
+WEIGHTS = "demo_estimator.safetensors"
+
+
+def demo_config(**overrides) -> Config:
+    """The demo's config; starts from the pre-trained estimator where the program came with one."""
+    try:
+        weights = {"estimator_weights": str(asset(WEIGHTS))}
+    except FileNotFoundError:
+        weights = {}
+    return make_config("released", **{**DEMO, **weights, **overrides})

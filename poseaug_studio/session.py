@@ -1,0 +1,360 @@
+"""Session: the run that the window shows, whether it trains here, ended long ago or is written elsewhere.
+
+The one module of the studio that knows training threads, Live and run folders. It polls: nothing is
+queued from the training thread, so a slow window never falls behind and never holds the training up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from poseaug_core.config import Config
+from poseaug_core.controls import Controls, changes
+from poseaug_core.errors import UserError
+from poseaug_core.live import ENDED, Live, Status
+from poseaug_core.snapshot import Snapshot
+from poseaug_studio.history import History
+from poseaug_studio.jobs import Job, Progress
+
+POLL_MS, WATCH_MS = 33, 500
+#: Seconds between two live snapshots, and between two looks at the run folder.
+SNAPSHOT_EVERY, HISTORY_EVERY = 0.12, 0.5
+#: Turning the same knob again within so many seconds is one entry to undo.
+MERGE_WITHIN = 0.8
+LEARNERS = ("augmentor", "discriminators", "estimator")
+IDLE = Status(state="idle")
+
+
+class Session(QObject):
+    """See the module. ``train`` and ``open_run`` stand in for poseaug_core.launch.train and Run.open in tests."""
+
+    snapshot_changed = Signal(object)  # Snapshot
+    status_changed = Signal(object)  # Status
+    controls_changed = Signal(object)  # Controls
+    rows_added = Signal(list)  # rows of metrics
+    history_changed = Signal()
+    shown_changed = Signal()  # live <-> history, or another step
+    cleared = Signal()  # another run from here on
+    jobs_changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, train: Callable | None = None, open_run: Callable | None = None, parent: QObject | None = None):
+        super().__init__(parent)
+        self._train, self._open_run = train, open_run
+        self.live: Live | None = None
+        self.run: Any = None
+        self.folder: Path | None = None
+        self.config = Config()
+        self.status = IDLE
+        self.history = History()
+        self.snapshot: Snapshot | None = None
+        self.shown: int | None = None  # a recorded step, None while following
+        self.jobs: list[Job] = []
+        self._thread: threading.Thread | None = None
+        self._undo: list[Controls] = [Controls()]
+        self._undo_at = 0
+        self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
+        self._restore: tuple[int, Controls] | None = None  # after a step of one learner
+        self._taken = self._looked = 0.0
+        self._wanted: int | None = None
+        self._next_row = 0
+        self._timer = QTimer(self, interval=POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._reader = QTimer(self, singleShot=True, interval=0)
+        self._reader.timeout.connect(self._read_wanted)
+
+    # a run begins
+
+    def start(self, config: Config, folder: Path) -> None:
+        """Train config in a new run folder, on a thread of its own."""
+        self._begin(config, Path(folder), resume=False)
+
+    def resume(self, folder: Path) -> None:
+        """Go on with the stopped run in folder, from its last checkpoint."""
+        self._begin(replace(self.config, controls=self.controls), Path(folder), resume=True)
+
+    def open(self, folder: Path) -> Job:
+        """Show the run in folder: one that ended, or one that another process writes at this moment."""
+        folder = Path(folder)
+
+        def work(progress: Progress):
+            run = self._opener()(folder)
+            return run, History.read(run)
+
+        job = self.background(f"Opening {folder.name}", work)
+        job.done.connect(lambda found: self._show(folder, *found))
+        return job
+
+    def _begin(self, config: Config, folder: Path, resume: bool) -> None:
+        self.finish()
+        self._clear(folder, config, keep=resume and folder == self.folder)
+        self.live = Live(config.controls)
+        self.status = self.live.status
+        self._thread = threading.Thread(
+            target=self._work, args=(config, folder, self.live, resume), name="training", daemon=True
+        )
+        self._thread.start()
+        self._tick()
+        self.status_changed.emit(self.status)
+
+    def _work(self, config: Config, folder: Path, live: Live, resume: bool) -> None:
+        """The training thread: imports torch, trains, and says how it ended."""
+        try:
+            self._opener()
+            if self._train is None:
+                from poseaug_core.launch import train
+
+                self._train = train
+            self._train(config, folder, live, resume=resume)
+            if live.status.state not in ENDED:
+                live.report(replace(live.status, state="stopped" if live.stopping else "finished"))
+        except UserError as error:
+            live.report(replace(live.status, state="failed", message=str(error)))
+        except Exception as error:
+            kept = self._keep_traceback(folder)
+            message = f"The training broke off: {type(error).__name__}: {error}. {kept}"
+            live.report(replace(live.status, state="failed", message=message))
+
+    @staticmethod
+    def _keep_traceback(folder: Path) -> str:
+        try:
+            (folder / "failure.txt").write_text(traceback.format_exc())
+            return f"Details are in {folder / 'failure.txt'}."
+        except OSError:
+            traceback.print_exc()
+            return "Details were printed to the terminal."
+
+    def _opener(self) -> Callable:
+        if self._open_run is None:
+            from poseaug_core.runs import Run
+
+            self._open_run = Run.open
+        return self._open_run
+
+    def _clear(self, folder: Path | None, config: Config, keep: bool = False) -> None:
+        if not keep:
+            self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
+            self.cleared.emit()
+        self.folder, self.config, self.shown, self._wanted, self._restore = folder, config, None, None, None
+        self._taken = self._looked = 0.0
+        self._undo, self._undo_at = [config.controls], 0
+        self.controls_changed.emit(self.controls)
+        self.shown_changed.emit()
+
+    def _show(self, folder: Path, run, history: History) -> None:
+        self.finish()
+        self._clear(folder, run.config)
+        self.live, self.run, self.history = None, run, history
+        self._next_row = history.next_row
+        self.status = Status(state="stopped", step=history.last, steps=history.last, run=str(folder))
+        self.status_changed.emit(self.status)
+        self.rows_added.emit(history.rows)
+        self.history_changed.emit()
+        self.follow()
+        self._tick()
+
+    # steering
+
+    @property
+    def running(self) -> bool:
+        """Whether a training thread of this window is alive, paused or not."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def controls(self) -> Controls:
+        return self._undo[self._undo_at]
+
+    def steer(self, controls: Controls) -> None:
+        """Use these controls from the next step on; can be undone."""
+        changed = tuple(name for name, *_ in changes(self.controls, controls))
+        if not changed:
+            return
+        now = time.monotonic()
+        merge = self._undo_at > 0 and self._merge[0] == changed and now - self._merge[1] < MERGE_WITHIN
+        self._merge = (changed, now)
+        del self._undo[self._undo_at + (0 if merge else 1) :]
+        self._undo.append(controls)
+        self._undo_at = len(self._undo) - 1
+        self._apply()
+
+    def undo(self) -> None:
+        self._travel(-1)
+
+    def redo(self) -> None:
+        self._travel(1)
+
+    def can_undo(self) -> bool:
+        return self._undo_at > 0
+
+    def can_redo(self) -> bool:
+        return self._undo_at + 1 < len(self._undo)
+
+    def _travel(self, by: int) -> None:
+        at = self._undo_at + by
+        if 0 <= at < len(self._undo):
+            self._undo_at, self._merge = at, ((), 0.0)
+            self._apply()
+
+    def _apply(self) -> None:
+        if self.live is not None and self._restore is None:
+            self.live.steer(self.controls)
+        self.controls_changed.emit(self.controls)
+
+    def pause(self) -> None:
+        if self.live is not None:
+            self.live.pause()
+
+    def go_on(self) -> None:
+        """Run again after a pause."""
+        if self.live is not None:
+            self._end_single()
+            self.live.resume()
+
+    def step(self, n: int = 1, only: str = "") -> None:
+        """Take n iterations and pause; ``only`` one of LEARNERS, the others keep their weights meanwhile."""
+        if self.live is None:
+            return
+        self._end_single()
+        if only:
+            flags = {f"learn_{name}": name == only for name in LEARNERS}
+            self._restore = (self.live.status.step + n, self.controls)
+            self.live.steer(replace(self.controls, **flags))
+        self.live.allow(n)
+
+    def stop(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def _end_single(self) -> None:
+        if self._restore is not None:
+            self._restore = None
+            self.live.steer(self.controls)
+
+    # looking at history
+
+    @property
+    def following(self) -> bool:
+        return self.shown is None
+
+    def scrub(self, step: int) -> None:
+        """Show a recorded snapshot; of many requests only the latest is read."""
+        if self.shown != step:
+            self.shown = step
+            self.shown_changed.emit()
+        self._wanted = step
+        self._reader.start()
+
+    def follow(self) -> None:
+        """Back to the newest: live while training, else the last recorded snapshot."""
+        self.shown = None
+        self.shown_changed.emit()
+        if not self.running and self.history.steps:
+            self._wanted = self.history.steps[-1]
+            self._reader.start()
+
+    def _read_wanted(self) -> None:
+        step, self._wanted = self._wanted, None
+        if step is None or self.run is None:
+            return
+        try:
+            self._present(self.run.read(self.history.steps.index(step)))
+        except (UserError, OSError, ValueError, KeyError) as error:
+            self.failed.emit(f"The snapshot at step {step} cannot be read: {error}")
+
+    def _present(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.snapshot_changed.emit(snapshot)
+
+    # the clock
+
+    def _tick(self) -> None:
+        busy = self.running or self.jobs
+        self._timer.setInterval(POLL_MS if busy else WATCH_MS)
+        self._timer.start()
+
+    def _poll(self) -> None:
+        over = not self.running
+        if self.live is not None and self.live.status is not self.status:
+            self._report(self.live.status)
+        now = time.monotonic()
+        if self.live is not None and self.following and now - self._taken >= SNAPSHOT_EVERY:
+            self._taken = now
+            snapshot = self.live.take()
+            if snapshot is not None:
+                self._present(snapshot)
+        if self.folder is not None and (over or now - self._looked >= HISTORY_EVERY):
+            self._looked = now
+            self._look()
+        for job in [job for job in self.jobs if job.poll()]:
+            self.jobs.remove(job)
+            self.jobs_changed.emit()
+        if over:
+            self._thread = None
+            self._tick() if self.jobs or self.run is not None else self._timer.stop()
+
+    def _report(self, status: Status) -> None:
+        before, self.status = self.status, status
+        if self._restore is not None and status.step >= self._restore[0]:
+            self._end_single()
+        self.status_changed.emit(status)
+        if status.state == "failed" and before.state != "failed":
+            self.failed.emit(status.message)
+
+    def _look(self) -> None:
+        """Take in what the run folder has gained."""
+        try:
+            if self.run is None:
+                if self._open_run is None or self.status.state == "preparing":
+                    return
+                self.run = self._open_run(self.folder)
+            if self.history.update(self.run):
+                self.history_changed.emit()
+            rows, self._next_row = self.run.metrics(self._next_row)
+            if rows:
+                self.history.add_rows(rows)
+                self.rows_added.emit(rows)
+                self.history_changed.emit()
+        except (UserError, OSError, KeyError) as error:
+            if not self.folder.exists() and self.run is not None:
+                self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self.failed.emit(f"The run folder {self.folder} is gone; what was read of it stays on screen.")
+        self.run, self.folder = None, None
+
+    # background work and the end
+
+    def background(self, title: str, work: Callable[[Progress], Any]) -> Job:
+        """Run work(progress) beside the window; its failure is told through ``failed``."""
+        job = Job(title, work, self)
+        job.failed.connect(self.failed)
+        self.jobs.append(job)
+        self.jobs_changed.emit()
+        self._tick()
+        return job
+
+    def finish(self, timeout: float = 30.0) -> None:
+        """Stop the training here, if any, and wait for its checkpoint."""
+        if self._thread is not None:
+            self.live.stop()
+            self._thread.join(timeout)
+            self._thread = None
+            self._report(self.live.status)
+
+    def close(self) -> None:
+        """End everything this session started; no thread of it is left."""
+        self._timer.stop()
+        for job in self.jobs:
+            job.cancel()
+        self.finish()
+        for job in self.jobs:
+            job.join(10.0)
+        self.jobs.clear()

@@ -1,0 +1,318 @@
+"""Window: start page or workspace, menus, banner and job bar; connects the session with what shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from poseaug_core.config import Config
+from poseaug_core.demo import demo_config
+from poseaug_core.live import ENDED, Status
+from poseaug_studio import library, style
+from poseaug_studio.actions import add_commands
+from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
+from poseaug_studio.notices import Banner, JobBar
+from poseaug_studio.selection import Selection
+from poseaug_studio.session import Session
+from poseaug_studio.start_page import StartPage
+from poseaug_studio.theme import DARK, LIGHT, Theme
+from poseaug_studio.workspace import Workspace
+
+#: Layouts saved by another version are not restored.
+LAYOUT = 1
+
+
+class StudioWindow(QMainWindow):
+    """scripted: nothing is asked when it closes (tours and tests)."""
+
+    def __init__(self, session: Session, settings: QSettings, theme: str = "system", scripted: bool = False):
+        super().__init__()
+        self.session, self.settings, self.scripted = session, settings, scripted
+        self.theme_choice = theme
+        self.theme = self._chosen_theme()
+        self.selection = Selection(self)
+        self.demo = demo_config()
+        self._closing = False
+        self.setWindowTitle("PoseAug Studio")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(960, 600)
+        self.banner, self.jobs = Banner(self.theme), JobBar(session, self.theme)
+        self.start = StartPage(self.theme)
+        self.workspace = Workspace(self.theme, self.selection)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.start)
+        self.pages.addWidget(self.workspace)
+        page = QWidget(objectName="page")
+        layout = QVBoxLayout(page, spacing=0)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part, stretch in ((self.banner, 0), (self.pages, 1), (self.jobs, 0)):
+            layout.addWidget(part, stretch)
+        self.setCentralWidget(page)
+        self.commands = Commands(self)
+        add_commands(self)
+        self._connect()
+        self._restore()
+        QTimer.singleShot(0, self.workspace.build)
+
+    # wiring
+
+    def _connect(self) -> None:
+        s, w = self.session, self.workspace
+        s.snapshot_changed.connect(self._show_snapshot)
+        s.status_changed.connect(self._show_status)
+        s.controls_changed.connect(w.knobs.show_controls)
+        s.controls_changed.connect(lambda _: self._show_used())
+        s.history_changed.connect(self._show_history)
+        s.shown_changed.connect(lambda: w.timeline.show_position(s.shown, s.running))
+        s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
+        s.cleared.connect(self._clear)
+        s.failed.connect(self.banner.tell)
+        w.knobs.turned.connect(s.steer)
+        w.knobs.refused.connect(self.banner.tell)
+        w.runbar.toggled.connect(self.toggle)
+        w.runbar.stepped.connect(lambda only: s.step(1, only))
+        w.runbar.stopped.connect(s.stop)
+        w.timeline.scrubbed.connect(s.scrub)
+        w.timeline.followed.connect(s.follow)
+        w.built.connect(self._panels_built)
+        self.start.demo.connect(self.new_demo)
+        self.start.files.connect(self.choose_files)
+        self.start.folder.connect(self.choose_motion_folder)
+        self.start.run.connect(self.choose_run)
+        self.start.recent.connect(self.open_path)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self.set_theme(self.theme_choice))
+
+    def _panels_built(self) -> None:
+        curves = self.workspace.panels["curves"]
+        curves.step_chosen.connect(self._scrub_near)
+        if self.session.history.rows:
+            curves.extend(self.session.history.rows)
+
+    def _to_curves(self, method: str, *given) -> None:
+        if "curves" in self.workspace.panels:
+            getattr(self.workspace.panels["curves"], method)(*given)
+
+    def _scrub_near(self, step: int) -> None:
+        steps = self.session.history.steps
+        if steps:
+            self.session.scrub(min(steps, key=lambda s: abs(s - step)))
+
+    # what the session tells
+
+    def _show_snapshot(self, snapshot) -> None:
+        self.workspace.present(snapshot)
+
+    def _show_status(self, status: Status) -> None:
+        self.workspace.runbar.show_status(status)
+        self.workspace.timeline.show_position(self.session.shown, status.state in ("running", "paused", "preparing"))
+        self._show_used()
+        name = Path(status.run).name if status.run else ""
+        self.setWindowTitle(f"{name} \u2014 PoseAug Studio" if name else "PoseAug Studio")
+        if status.run and status.state in (*ENDED, "running"):
+            if library.recent_paths(self.settings)[:1] != [status.run]:
+                library.remember(Path(status.run), self.settings)
+        if self._closing and status.state in ENDED:
+            QTimer.singleShot(0, self.close)
+
+    def _show_used(self) -> None:
+        status = self.session.status
+        self.workspace.knobs.show_used(status.controls if status.state in ("running", "paused") else None)
+
+    def _show_history(self) -> None:
+        session = self.session
+        self.workspace.timeline.show_history(session.history, session.status.steps if session.running else 0)
+
+    def _clear(self) -> None:
+        self._to_curves("clear")
+        self.workspace.present(None)
+        self._show_history()
+
+    # what the user asks
+
+    def new_demo(self) -> None:
+        self.begin(self.demo, "demo")
+
+    def begin(self, config: Config, name: str, folder: Path | None = None) -> None:
+        """Train a config in a new run folder and show it."""
+        self.show_workspace()
+        self.session.start(config, folder or library.new_folder(name))
+
+    def toggle(self) -> None:
+        """Train, pause, go on or resume, whichever the state asks for."""
+        session, state = self.session, self.session.status.state
+        if state in ("running", "preparing"):
+            session.go_on() if self.workspace.runbar.asked == "" else session.pause()
+        elif state == "paused":
+            session.go_on()
+        elif state == "stopped" and session.folder is not None:
+            session.resume(session.folder)
+        else:
+            config = session.config if session.folder is not None else self.demo
+            self.begin(replace(config, controls=session.controls), "demo" if config.source.startswith("demo:") else "run")
+
+    def show_workspace(self) -> None:
+        self.pages.setCurrentWidget(self.workspace)
+
+    def show_start(self) -> None:
+        self.start.show_recent(library.recent(self.settings))
+        self.pages.setCurrentWidget(self.start)
+
+    def choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Open motion capture", "", "Motion capture and poses (*.bvh *.npz *.h5 *.hdf5);;All files (*)"
+        )
+        self.open_paths([Path(name) for name in names])
+
+    def choose_motion_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a folder of motion capture")
+        self.open_paths([Path(name)] if name else [])
+
+    def choose_run(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a run", str(library.runs_folder()))
+        self.open_paths([Path(name)] if name else [])
+
+    def open_path(self, path: Path) -> None:
+        self.open_paths([Path(path)])
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """A run is shown; motion capture or poses lead to a new run; anything else is told in a sentence."""
+        from poseaug_studio.opening import kind_of
+        from poseaug_studio.new_run import NewRunDialog
+
+        if not paths:
+            return
+        kind, sentence = kind_of(paths)
+        if kind == "run":
+            self.banner.hide()
+            self.session.open(paths[0]).done.connect(lambda _: self.show_workspace())
+        elif kind == "poses":
+            self.banner.hide()
+            dialog = NewRunDialog(paths, self.session, self.theme, self)
+            dialog.begun.connect(self.begin)
+            dialog.open()
+        else:
+            self.banner.tell(sentence)
+
+    def export_figure(self) -> None:
+        from poseaug_studio.saving import ExportDialog
+
+        if self.session.run is None:
+            self.banner.tell("There is no run to export from yet; train the demo or open a run first.")
+            return
+        ExportDialog(self.session, self.theme, self.selection, self).open()
+
+    def copy_view(self) -> None:
+        """The scene as it is on screen, to the clipboard."""
+        QApplication.clipboard().setImage(self.view_image())
+        self.banner.tell("The view is on the clipboard.", "note")
+
+    def view_image(self):
+        return self.workspace.panels["scene"].grab_image()
+
+    def undo(self) -> None:
+        self.session.undo()
+
+    def redo(self) -> None:
+        self.session.redo()
+
+    # appearance
+
+    def _chosen_theme(self) -> Theme:
+        return {"dark": DARK, "light": LIGHT}.get(self.theme_choice) or style.system_theme()
+
+    def set_theme(self, choice: str) -> None:
+        """'dark', 'light' or 'system'."""
+        self.theme_choice = choice
+        self.settings.setValue("theme", choice)
+        theme = self._chosen_theme()
+        if theme is not self.theme:
+            self.theme = theme
+            style.apply(QApplication.instance(), theme)
+            for part in (self.start, self.workspace, self.banner, self.jobs):
+                part.set_theme(theme)
+            self.workspace.knobs.show_controls(self.session.controls)
+
+    def open_palette(self) -> None:
+        self.palette_box = CommandPalette(self.commands)
+        self.palette_box.open()
+
+    def open_shortcuts(self) -> None:
+        self.shortcut_list = ShortcutList(self.commands)
+        self.shortcut_list.open()
+
+    def fill_recent(self, menu: QMenu) -> None:
+        menu.clear()
+        for entry in library.recent(self.settings):
+            menu.addAction(f"{entry.folder.name}    {entry.words}").triggered.connect(
+                lambda _=False, folder=entry.folder: self.open_path(folder)
+            )
+        if menu.isEmpty():
+            menu.addAction("No runs yet").setEnabled(False)
+
+    def about(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("About PoseAug Studio")
+        box.setTextFormat(Qt.TextFormat.RichText)
+        box.setText(
+            "<b>PoseAug Studio</b><br><br>An implementation of <i>PoseAug: A Differentiable Pose Augmentation Framework "
+            "for 3D Human Pose Estimation</i>, Kehong Gong, Jianfeng Zhang and Jiashi Feng, CVPR 2021.<br><br>"
+            "Motion capture by the CMU Graphics Lab, mocap.cs.cmu.edu (NSF EIA-0196217).<br>Typeface: Inter, OFL."
+        )
+        box.open()
+
+    # layout and closing
+
+    def _restore(self) -> None:
+        screen = self.screen().availableGeometry()
+        geometry = self.settings.value("geometry")
+        if geometry is None or not self.restoreGeometry(geometry):
+            self.resize(min(1600, screen.width()), min(1000, screen.height()))
+        docks, split = self.settings.value("docks"), self.settings.value("split")
+        if docks is None or self.settings.value("layout", type=int) != LAYOUT or not self.workspace.restore(docks, split):
+            self.workspace.default_layout()
+
+    def reset_layout(self) -> None:
+        self.workspace.default_layout()
+
+    def save_layout(self) -> None:
+        docks, split = self.workspace.state()
+        for key, value in (("geometry", self.saveGeometry()), ("docks", docks), ("split", split), ("layout", LAYOUT)):
+            self.settings.setValue(key, value)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        QTimer.singleShot(0, lambda: self.open_paths(paths))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask before a training is ended; then stop it, wait for its checkpoint, and leave no thread."""
+        if self.session.running and not self.scripted and not self._closing:
+            event.ignore()
+            self._ask_to_close()
+            return
+        self.save_layout()
+        self.session.close()
+        super().closeEvent(event)
+
+    def _ask_to_close(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("Training runs")
+        box.setText("The training is still running. Stop it and close? It can go on later from where it stopped.")
+        stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
+        box.buttonClicked.connect(lambda button: self._stop_and_close() if button is stop else None)
+        box.open()
+
+    def _stop_and_close(self) -> None:
+        """The window stays while the checkpoint is written; the status closes it."""
+        self._closing = True
+        self.banner.tell("Stopping, and writing the checkpoint\u2026", "note")
+        self.session.stop()

@@ -1,0 +1,230 @@
+"""Workspace: knobs, scene, KCS, curves, distributions and timeline around one run, in docks that can be moved."""
+
+from __future__ import annotations
+
+import importlib
+
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QDockWidget, QFrame, QHBoxLayout, QLabel, QMainWindow, QSplitter, QTabWidget, QToolButton, QVBoxLayout,
+    QWidget,
+)  # fmt: skip
+
+from poseaug_core.snapshot import Snapshot
+from poseaug_studio import icons
+from poseaug_studio.knobs import KnobsPanel
+from poseaug_studio.runbar import RunBar
+from poseaug_studio.selection import Selection
+from poseaug_studio.theme import Theme
+from poseaug_studio.timeline import Timeline
+
+#: Where each panel's class is; imported after the window is on screen, because they load the drawing libraries.
+PANELS = {
+    "scene": ("poseaug_studio.scene", "ScenePanel"),
+    "samples": ("poseaug_studio.samples", "SamplesPanel"),
+    "kcs": ("poseaug_studio.kcs", "KcsPanel"),
+    "curves": ("poseaug_studio.curves", "CurvesPanel"),
+    "distributions": ("poseaug_studio.distributions", "DistributionsPanel"),
+}
+TITLES = {"knobs": "Knobs", "kcs": "KCS parts", "curves": "Curves", "distributions": "View points and positions"}
+#: Below this height the lower docks share one place as tabs.
+TABS_BELOW = 860
+#: Milliseconds between two panels taking a snapshot: the window answers clicks in between.
+TURN_MS = 15
+
+
+class DockTitle(QFrame):
+    """A dock's head: its name, and quiet buttons to float and to close it."""
+
+    def __init__(self, dock: QDockWidget, theme: Theme):
+        super().__init__()
+        self.setFixedHeight(28)
+        self.label = QLabel(dock.windowTitle(), objectName="title")
+        self.float_button = self._button("Float or dock", lambda: dock.setFloating(not dock.isFloating()))
+        self.close_button = self._button("Close; the View menu brings it back", dock.close)
+        row = QHBoxLayout(self, spacing=0)
+        row.setContentsMargins(10, 2, 4, 0)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.float_button)
+        row.addWidget(self.close_button)
+        self.set_theme(theme)
+
+    def _button(self, tip: str, act) -> QToolButton:
+        button = QToolButton(objectName="quiet", toolTip=tip, iconSize=QSize(12, 12), focusPolicy=Qt.FocusPolicy.NoFocus)
+        button.setFixedSize(22, 22)
+        button.clicked.connect(act)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        self.float_button.setIcon(icons.icon("float", theme.muted))
+        self.close_button.setIcon(icons.icon("close", theme.muted))
+
+
+class Placeholder(QLabel):
+    step_chosen = Signal(int)
+
+    def __init__(self, name):
+        super().__init__(name, alignment=Qt.AlignmentFlag.AlignCenter, objectName="muted")
+
+    def present(self, snapshot, row): ...
+    def set_theme(self, theme): ...
+    def clear(self): ...
+    def extend(self, rows): ...
+
+
+class Workspace(QWidget):
+    """See the module. ``built`` tells that all panels are there."""
+
+    built = Signal()
+
+    def __init__(self, theme: Theme, selection: Selection):
+        super().__init__(objectName="page")
+        self.theme, self.selection = theme, selection
+        self.runbar, self.knobs, self.timeline = RunBar(theme), KnobsPanel(theme), Timeline(theme)
+        self.panels: dict[str, QWidget] = {}
+        self.docks: dict[str, QDockWidget] = {}
+        self.titles: dict[str, DockTitle] = {}
+        self._hosts: dict[str, QVBoxLayout] = {}
+        self._snapshot: Snapshot | None = None
+        self._stale: list[str] = []
+        self._turn = QTimer(self, interval=TURN_MS)
+        self._turn.timeout.connect(self._present_next)
+        self.area = QMainWindow()
+        self.area.setWindowFlags(Qt.WindowType.Widget)
+        self.area.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.GroupedDragging
+        )
+        self.area.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.area.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        for side in (Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea):
+            self.area.setTabPosition(side, QTabWidget.TabPosition.North)
+        self._compose()
+        layout = QVBoxLayout(self, spacing=0)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.runbar)
+        layout.addWidget(self.area, 1)
+        layout.addWidget(self.timeline)
+        selection.row_changed.connect(lambda _: self._mark_stale())
+        selection.part_changed.connect(lambda _: self._mark_stale())
+
+    # composition
+
+    def _host(self, name: str) -> QFrame:
+        frame = QFrame(objectName="panel")
+        layout = QVBoxLayout(frame)
+        layout.setContentsMargins(1, 1, 1, 1)
+        self._hosts[name] = layout
+        return frame
+
+    def _compose(self) -> None:
+        self.split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False, handleWidth=6)
+        self.split.addWidget(self._host("scene"))
+        self.split.addWidget(self._host("samples"))
+        self.split.setStretchFactor(0, 1)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.addWidget(self.split)
+        self.area.setCentralWidget(middle)
+        self._hosts_of_docks()
+        self._hosts["knobs"].addWidget(self.knobs)
+        self.default_layout()
+
+    def _hosts_of_docks(self) -> None:
+        margins = {"knobs": (6, 6, 0, 6), "kcs": (0, 6, 6, 6), "curves": (0, 0, 0, 6), "distributions": (0, 0, 0, 6)}
+        for name, title in TITLES.items():
+            dock = QDockWidget(title, self.area, objectName=name)
+            outer = QWidget()
+            around = QVBoxLayout(outer)
+            around.setContentsMargins(*margins[name])
+            frame = self._host(name)
+            self.titles[name] = DockTitle(dock, self.theme)
+            self._hosts[name].setSpacing(0)
+            self._hosts[name].addWidget(self.titles[name])
+            around.addWidget(frame)
+            dock.setWidget(outer)
+            dock.setTitleBarWidget(QWidget())
+            dock.visibilityChanged.connect(lambda shown: self._turn.start() if shown else None)
+            self.docks[name] = dock
+
+    def default_layout(self) -> None:
+        """Knobs left, KCS right, curves and distributions below: side by side, or as tabs on a small screen."""
+        areas = {
+            "knobs": Qt.DockWidgetArea.LeftDockWidgetArea, "kcs": Qt.DockWidgetArea.RightDockWidgetArea,
+            "curves": Qt.DockWidgetArea.BottomDockWidgetArea, "distributions": Qt.DockWidgetArea.BottomDockWidgetArea,
+        }  # fmt: skip
+        for name, dock in self.docks.items():
+            dock.setFloating(False)
+            self.area.addDockWidget(areas[name], dock)
+            dock.show()
+        small = self.window().height() < TABS_BELOW
+        curves, distributions = self.docks["curves"], self.docks["distributions"]
+        if small:
+            self.area.tabifyDockWidget(curves, distributions)
+            curves.raise_()
+        else:
+            self.area.splitDockWidget(curves, distributions, Qt.Orientation.Horizontal)
+        wide = self.window().width() >= 1500
+        self.area.resizeDocks([self.docks["knobs"], self.docks["kcs"]], [272, 320] if wide else [236, 264], Qt.Orientation.Horizontal)
+        self.area.resizeDocks([curves], [290 if not small else 190], Qt.Orientation.Vertical)
+        if not small:
+            self.area.resizeDocks([curves, distributions], [560, 440], Qt.Orientation.Horizontal)
+
+    def state(self) -> tuple[QByteArray, QByteArray]:
+        return self.area.saveState(), self.split.saveState()
+
+    def restore(self, docks: QByteArray, split: QByteArray) -> bool:
+        self.split.restoreState(split)
+        return self.area.restoreState(docks)
+
+    # panels
+
+    def build(self) -> None:
+        """Make the panels one by one, the window drawing itself in between."""
+        missing = [name for name in PANELS if name not in self.panels]
+        if not missing:
+            self.built.emit()
+            return
+        name = missing[0]
+        module, kind = PANELS[name]
+        try:
+            panel = getattr(importlib.import_module(module), kind)(self.theme, self.selection)
+        except ImportError:
+            panel = Placeholder(name)
+        self.panels[name] = panel
+        self._hosts[name].addWidget(panel, 1)
+        if self._snapshot is not None:
+            self._mark_stale()
+        QTimer.singleShot(0, self.build)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        for part in (self.runbar, self.knobs, self.timeline, *self.titles.values(), *self.panels.values()):
+            part.set_theme(theme)
+
+    def present(self, snapshot: Snapshot | None) -> None:
+        """Show a snapshot in every visible panel, the scene first."""
+        self._snapshot = snapshot
+        if snapshot is not None:
+            self.knobs.show_scheduled(snapshot.controls)
+        self._mark_stale()
+
+    def _mark_stale(self) -> None:
+        waiting = [name for name in self._stale if name in self.panels]
+        fresh = [name for name in self.panels if name not in waiting]
+        self._stale = waiting + fresh
+        if self._stale and not self._turn.isActive():
+            self._present_next()
+            self._turn.start()
+
+    def _present_next(self) -> None:
+        """One panel a turn; those out of sight wait until they are seen."""
+        name = next((name for name in self._stale if not self.panels[name].visibleRegion().isEmpty()), None)
+        if name is None:
+            self._turn.stop()
+            return
+        self._stale.remove(name)
+        row = min(self.selection.row, self._snapshot.probe_size - 1) if self._snapshot is not None else 0
+        self.panels[name].present(self._snapshot, row)
