@@ -1,4 +1,4 @@
-"""The distributions panel: view points and positions, original beside augmented and pinned ones (the paper's Fig. 7)."""
+"""The distributions panel: view points and positions, original beside augmented and pinned ones (Fig. 7)."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ class Columns(QWidget):
         turned = ((-180, -90, 0, 90, 180), (-90, -45, 0, 45, 90)) if self.view == "Map" else None
         x_ticks = turned[0] if turned else nice_ticks(*x_range, max(2, int(plot.width() / 45)))
         y_ticks = turned[1] if turned else nice_ticks(*y_range, max(2, int(plot.height() / 30)))
-        if turned and plot.width() < 170:
+        if turned and plot.width() < 190:
             x_ticks = (-180, 0, 180)
         for value in x_ticks:
             x = plot.left() + (value - x_range[0]) / (x_range[1] - x_range[0]) * plot.width()

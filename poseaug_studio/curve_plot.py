@@ -1,0 +1,219 @@
+"""The plot of the curves: pyqtgraph with ranges of our own, since its automatic ones cost 50 ms beside 3D views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QPen
+from PySide6.QtWidgets import QToolTip
+
+from poseaug_studio.plotting import colour, plot_font
+from poseaug_studio.theme import Theme
+
+#: Smallest value on a logarithmic axis.
+FLOOR = 1e-6
+#: Share of the axis that the curves must fill, or the range is taken anew.
+FILLED = 0.6
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: steps x (n,) and values y (n,)."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    ink: str
+    dash: Qt.PenStyle
+
+
+@dataclass(frozen=True)
+class Band:
+    """A range around a middle, (n,) each at steps x; the last one holds on, the first one held before."""
+
+    x: np.ndarray
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
+    ink: str
+
+
+class CurvePlot(pg.PlotWidget):
+    """step_chosen: a step was clicked. held_changed: whether the user holds a range of their own."""
+
+    step_chosen = Signal(int)
+    held_changed = Signal(bool)
+
+    def __init__(self, theme: Theme):
+        super().__init__(enableMenu=False)
+        self.theme = theme
+        self.marks: dict[int, str] = {}
+        self.held = False
+        self._log = False
+        self._y_range: tuple[float, float] | None = None
+        self._lines: list[pg.PlotCurveItem] = []
+        self._bands: list[pg.PlotCurveItem] = []
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.disableAutoRange()
+        for name, size in (("left", 46), ("bottom", None)):
+            axis = item.getAxis(name)
+            axis.enableAutoSIPrefix(False)
+            axis.setStyle(tickLength=0, tickTextOffset=6)
+            if size:
+                axis.setWidth(size)  # fixed, so that longer numbers do not move the plot
+        item.showGrid(x=True, y=True, alpha=0.25)
+        self._cursor = pg.InfiniteLine(angle=90)
+        self._cursor.hide()
+        self._mark_lines = pg.PlotCurveItem(connect="pairs")
+        self._title = pg.LabelItem(justify="left")
+        for part in (self._mark_lines, self._cursor):
+            item.addItem(part, ignoreBounds=True)
+        self._title.setParentItem(item.vb)
+        self._title.setPos(0, -4)
+        item.vb.sigRangeChangedManually.connect(self._hold)
+        self.scene().sigMouseClicked.connect(self._clicked)
+        self.scene().sigMouseMoved.connect(self._hovered)
+        self.setToolTip("Click to show that step, wheel to zoom, drag to move")
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.setBackground(theme.surface)
+        for name in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(QPen(colour(theme.line), 1))
+            axis.setTextPen(theme.muted)
+            axis.setTickFont(plot_font(self.font(), 0.82))
+        self._cursor.setPen(pg.mkPen(colour(theme.text, 0.7), width=1))
+        self._mark_lines.setPen(pg.mkPen(colour(theme.warning, 0.45), width=1))
+
+    # what is drawn
+
+    def draw(
+        self,
+        lines: list[Line],
+        others: list[Line],
+        bands: list[Band],
+        log: bool,
+        fixed: tuple[float, float] | None,
+        last: int,
+        unit: str,
+    ) -> None:
+        """Replace every curve. fixed: the y range where it is known. last: step up to which the x axis reaches."""
+        self._log = log
+        self.getPlotItem().getAxis("left").setLogMode(False, log)
+        self._title.setText(unit, color=self.theme.muted, size="8pt")
+        self._draw_bands(bands, max(last, 1))
+        wanted = [*others, *lines]
+        self._reuse(self._lines, wanted)
+        for i, (curve, line) in enumerate(zip(self._lines, wanted, strict=False)):
+            curve.setPen(pg.mkPen(line.ink, width=1.2 if i < len(others) else 1.6, style=line.dash))
+            curve.setData(line.x, self._scaled(line.y))
+        if not self.held:
+            self.setXRange(0, _round_up(last), padding=0)
+            self.setYRange(*self._fitted([*lines, *others], bands, fixed), padding=0)
+        self._draw_marks()
+
+    def _reuse(self, items: list[pg.PlotCurveItem], wanted: list) -> None:
+        while len(items) < len(wanted):
+            items.append(pg.PlotCurveItem(antialias=True))
+            self.addItem(items[-1], ignoreBounds=True)
+        for i, item in enumerate(items):
+            item.setVisible(i < len(wanted))
+
+    def _draw_bands(self, bands: list[Band], last: int) -> None:
+        """Each band as a filled outline, behind the curves."""
+        self._reuse(self._bands, bands)
+        for item, band in zip(self._bands, bands, strict=False):
+            x = np.concatenate(([0.0], band.x, [max(_round_up(last), band.x[-1])]))
+            low, high = (np.concatenate((v[:1], v, v[-1:])) for v in (band.low, band.high))
+            item.setZValue(-10)
+            item.setFillLevel("enclosed")
+            item.setPen(pg.mkPen(colour(band.ink, 0.35), width=1))
+            item.setBrush(pg.mkBrush(colour(band.ink, 0.12)))
+            outline = np.concatenate((high, low[::-1], high[:1]))
+            item.setData(np.concatenate((x, x[::-1], x[:1])), self._scaled(outline))
+
+    def _scaled(self, y: np.ndarray) -> np.ndarray:
+        return np.log10(np.maximum(y, FLOOR)) if self._log else y
+
+    def _fitted(self, lines: list[Line], bands: list[Band], fixed) -> tuple[float, float]:
+        """The range of y: the one there is while the curves fit and fill it, so that it seldom moves."""
+        if fixed is not None:
+            self._y_range = None
+            return fixed[0] - 0.05, fixed[1] + 0.1
+        values = [self._scaled(line.y[line.y > FLOOR] if self._log else line.y) for line in lines if len(line.y)]
+        values += [self._scaled(np.maximum(edge, 0.1)) for band in bands for edge in (band.low, band.high)]
+        values = np.concatenate(values) if values else np.empty(0)
+        if not len(values):
+            return (-2.0, 0.0) if self._log else (0.0, 1.0)
+        low, high = float(values.min()), float(values.max())
+        span = max(high - low, 0.05 * abs(high), 1e-6)
+        wanted = (low - 0.06 * span, high + 0.14 * span)
+        if not self._log and low >= 0 and low < 0.5 * high:
+            wanted = (0.0, wanted[1])
+        kept = self._y_range
+        if kept is None or low < kept[0] or high > kept[1] or high - low < FILLED * (kept[1] - kept[0]) * 0.9:
+            self._y_range = wanted
+        return self._y_range
+
+    def set_cursor(self, step: int | None) -> None:
+        """Stand the vertical line at the shown step."""
+        self._cursor.setVisible(step is not None)
+        if step is not None:
+            self._cursor.setValue(step)
+
+    def set_marks(self, marks: dict[int, str]) -> None:
+        """Steps at which the controls changed, with what is said of each."""
+        self.marks = dict(marks)
+        self._draw_marks()
+
+    def _draw_marks(self) -> None:
+        (_, _), (low, high) = self.viewRange()
+        steps = np.repeat(np.array(sorted(self.marks), float), 2)
+        self._mark_lines.setData(steps, np.tile([low, low + 0.07 * (high - low)], len(self.marks)))
+
+    # the mouse
+
+    def release(self) -> None:
+        """Follow the curves again, after the user has zoomed or moved, or another view was chosen."""
+        self._y_range = None
+        self.held = False
+        self.held_changed.emit(False)
+
+    def _hold(self) -> None:
+        if not self.held:
+            self.held = True
+            self.held_changed.emit(True)
+
+    def step_at(self, point: QPointF) -> int | None:
+        """The step under a point of the scene, None outside the plot."""
+        view = self.getPlotItem().vb
+        return round(view.mapSceneToView(point).x()) if view.sceneBoundingRect().contains(point) else None
+
+    def _clicked(self, event) -> None:
+        step = self.step_at(event.scenePos())
+        if event.button() == Qt.MouseButton.LeftButton and step is not None:
+            event.accept()
+            self.step_chosen.emit(max(step, 0))
+
+    def _hovered(self, point: QPointF) -> None:
+        step = self.step_at(point)
+        if step is None or not self.marks:
+            return
+        reach = 5 * self.getPlotItem().vb.viewPixelSize()[0]
+        nearest = min(self.marks, key=lambda mark: abs(mark - step))
+        if abs(nearest - step) <= reach:
+            QToolTip.showText(
+                self.mapToGlobal(self.mapFromScene(point)), f"step {nearest:,}\n{self.marks[nearest]}", self
+            )
+
+
+def _round_up(last: float) -> float:
+    """A round number a little past the last step, so that the axis moves seldom."""
+    quarter = 10 ** np.floor(np.log10(max(last, 4))) / 4
+    return float(np.ceil(max(last, 1) / quarter) * quarter)

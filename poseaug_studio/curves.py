@@ -1,0 +1,258 @@
+"""The curves panel: losses, hardness in its band, errors and accuracies over the steps, and two histograms."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSlider, QStackedWidget, QVBoxLayout, QWidget
+
+from poseaug_core.snapshot import Snapshot
+from poseaug_studio.curve_plot import Band, CurvePlot, Line
+from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, VIEWS, Style, styles_of
+from poseaug_studio.histograms import Histograms
+from poseaug_studio.legend import Entry, Legend
+from poseaug_studio.metric_series import MetricSeries, smooth, thin
+from poseaug_studio.plotting import PlotPanel, colour, draw_empty, plot_font
+from poseaug_studio.segments import Push, Segments
+from poseaug_studio.selection import Selection
+from poseaug_studio.theme import Theme
+
+#: Milliseconds between two redraws while rows come in, and points of a curve: what a window can afford beside 3D views.
+PERIOD = 250
+POINTS = 600
+
+
+class CurvesPanel(PlotPanel):
+    """Metrics of a run and, over them, those of a second one. step_chosen: a step was clicked in a plot."""
+
+    step_chosen = Signal(int)
+
+    def __init__(self, theme: Theme, selection: Selection, parent: QWidget | None = None):
+        super().__init__(theme, selection, parent)
+        self.series = MetricSeries()
+        self.other = MetricSeries()
+        self.other_name = ""
+        self.hidden: set[str] = set()
+        self.bands: dict[str, dict[int, tuple[float, float]]] = {"ba": {}, "rt": {}}
+        self.tabs = Segments(theme, tuple(view.name for view in VIEWS))
+        self.log = Segments(theme, ("Log",))
+        self.fit = Push(theme, "Fit")
+        self.smoothing = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, value=0)
+        self.smoothing.setFixedWidth(64)
+        self.smoothing.setToolTip("Smoothing: share of the past that each point keeps (exponential moving average)")
+        self.smoothing_label = QLabel("Smooth")
+        self.plot = CurvePlot(theme)
+        self.legend = Legend(theme)
+        self.histograms = Histograms(theme)
+        self.empty = Sentence(theme)
+        self._arrange()
+        self._timer = QTimer(self, singleShot=True, interval=PERIOD)
+        self._timer.timeout.connect(self.refresh)
+        self.tabs.changed.connect(self._choose_view)
+        self.log.changed.connect(self.refresh)
+        self.smoothing.valueChanged.connect(self._wait)
+        self.legend.toggled.connect(self._toggle)
+        self.plot.step_chosen.connect(self.step_chosen)
+        self.plot.held_changed.connect(self.fit.setVisible)
+        self.fit.pressed.connect(self._fit)
+        self._theme_changed()
+        self.refresh()
+
+    def _arrange(self) -> None:
+        bar = QHBoxLayout()
+        bar.setContentsMargins(8, 6, 8, 0)
+        bar.setSpacing(8)
+        bar.addWidget(self.tabs)
+        bar.addStretch(1)
+        for item in (self.fit, self.smoothing_label, self.smoothing, self.log):
+            bar.addWidget(item)
+        self.fit.hide()
+        self.scroll = QScrollArea(frameShape=QFrame.Shape.NoFrame, widgetResizable=True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(self.legend)
+        self.scroll.setFixedWidth(180)
+        page = QWidget()
+        row = QHBoxLayout(page)
+        row.setContentsMargins(4, 0, 4, 2)
+        row.setSpacing(8)
+        row.addWidget(self.plot, 1)
+        row.addWidget(self.scroll)
+        self.pages = QStackedWidget()
+        for widget in (page, self.histograms, self.empty):
+            self.pages.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(bar)
+        column.addWidget(self.pages, 1)
+
+    def sizeHint(self) -> QSize:
+        return QSize(640, 260)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(360, 170)
+
+    # what comes in
+
+    def extend(self, rows: list[dict]) -> None:
+        """Further rows of metrics.jsonl; drawn within PERIOD."""
+        self.series.extend(rows)
+        self._wait()
+
+    def clear(self) -> None:
+        """Forget the run: its rows, bands and marks; the comparison stays."""
+        self.series = MetricSeries()
+        for band in self.bands.values():
+            band.clear()
+        self.plot.set_marks({})
+        self.refresh()
+
+    def compare(self, name: str, rows: list[dict]) -> None:
+        """Draw a second run, dotted, under this one; no rows end the comparison."""
+        self.other, self.other_name = MetricSeries(), name if rows else ""
+        self.other.extend(rows)
+        self.refresh()
+
+    def mark(self, step: int, text: str) -> None:
+        """Note a change of the controls at a step; several at one step share a mark."""
+        marks = self.plot.marks
+        before = marks.get(step)
+        self.plot.set_marks(marks | {step: f"{before}\n{text}" if before else text})
+
+    def present(self, snapshot: Snapshot | None, row: int) -> None:
+        if snapshot is self.snapshot and row == self.row:
+            return
+        self.snapshot, self.row = snapshot, row
+        if snapshot is not None:
+            for name, band in self.bands.items():
+                beta, tolerance = snapshot.controls.get(f"beta_{name}"), snapshot.controls.get(f"tolerance_{name}")
+                if beta is not None and tolerance is not None:
+                    band[snapshot.step] = (float(beta), float(tolerance))
+        self.plot.set_cursor(None if snapshot is None else snapshot.step)
+        self.histograms.present(snapshot, row)
+        self._wait()
+
+    # what is drawn
+
+    def refresh(self) -> None:
+        """Draw everything that came since, now."""
+        self._timer.stop()
+        view = self.tabs.value
+        styles = styles_of(self.series.names() + self.other.names(), view)
+        works = self.snapshot is not None and self.snapshot.phase != "pretrain"
+        something = works if view == HISTOGRAMS else bool(styles)
+        for item in (self.log, self.smoothing, self.smoothing_label):
+            item.setVisible(view != HISTOGRAMS)
+        if not something:
+            self.empty.say(VIEWS[view].empty)
+        self.pages.setCurrentIndex(2 if not something else 1 if view == HISTOGRAMS else 0)
+        if not something or view == HISTOGRAMS:
+            return
+        log = bool(self.log.value) and view != ACCURACY
+        lines = [
+            Line(name, *self.curve(name), style.ink(self.theme), style.dash)
+            for name, style in styles.items()
+            if name not in self.hidden
+        ]
+        others = [
+            Line(name, *self._drawn(self.other, name), style.ink(self.theme), DOTTED)
+            for name, style in styles.items()
+            if name not in self.hidden and self.other_name
+        ]
+        fixed = (0.0, 1.0) if view == ACCURACY else None
+        bands = self._bands() if view == HARDNESS else []
+        last = max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
+        self.plot.draw(lines, others, bands, log, fixed, last, VIEWS[view].unit)
+        self._show_legend(styles)
+
+    def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of a metric as they are drawn: smoothed, then thinned."""
+        return self._drawn(self.series, name)
+
+    def _drawn(self, series: MetricSeries, name: str) -> tuple[np.ndarray, np.ndarray]:
+        steps, values = series.get(name)
+        return thin(steps, smooth(values, self.smoothing.value() / 100), POINTS)
+
+    def _bands(self) -> list[Band]:
+        bands = []
+        for name, band in self.bands.items():
+            if band and f"hardness/{name}" not in self.hidden:
+                steps = sorted(band)
+                beta, tolerance = np.array([band[step] for step in steps]).T
+                ink = self.theme.stage(name)
+                bands.append(Band(np.array(steps, float), beta - tolerance, beta, beta + tolerance, ink))
+        return bands
+
+    def _show_legend(self, styles: dict[str, Style]) -> None:
+        step = self.snapshot.step if self.snapshot is not None else self.series.last_step
+        entries = [
+            Entry(
+                name, style.label, style.ink(self.theme), style.dash, self._value(name, step), name not in self.hidden
+            )
+            for name, style in styles.items()
+        ]
+        if self.other_name:
+            entries.append(Entry("", self.other_name, self.theme.muted, DOTTED))
+        self.legend.show_entries(f"step {step:,}", tuple(entries))
+
+    def _value(self, name: str, step: int) -> float | None:
+        """The drawn curve's value at a step: of the last point up to it."""
+        steps, values = self.curve(name)
+        index = int(np.searchsorted(steps, step, side="right")) - 1
+        return float(values[index]) if index >= 0 else None
+
+    # what the user does
+
+    def _choose_view(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        self.plot.release()
+        self.refresh()
+
+    def _toggle(self, name: str) -> None:
+        self.hidden ^= {name}
+        self.refresh()
+
+    def _wait(self) -> None:
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start()
+
+    def showEvent(self, event) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def _theme_changed(self) -> None:
+        theme = self.theme
+        for part in (self.tabs, self.log, self.fit, self.plot, self.legend, self.histograms, self.empty):
+            part.set_theme(theme)
+        self.scroll.setStyleSheet(f"QScrollArea, QScrollArea > QWidget {{ background: {theme.surface}; }}")
+        self.smoothing_label.setFont(plot_font(self.font(), 0.92))
+        self.smoothing_label.setStyleSheet(f"color: {theme.muted};")
+        self.refresh()
+
+    def paintEvent(self, event) -> None:
+        QPainter(self).fillRect(self.rect(), colour(self.theme.surface))
+
+
+class Sentence(QWidget):
+    """What is said where there is no curve yet."""
+
+    def __init__(self, theme: Theme):
+        super().__init__()
+        self.theme = theme
+        self.text = ""
+
+    def say(self, text: str) -> None:
+        self.text = text
+        self.update()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self.update()
+
+    def paintEvent(self, event) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colour(self.theme.surface))
+        draw_empty(painter, QRectF(self.rect()), self.theme, self.text)

@@ -1,0 +1,72 @@
+"""Metric series: the numbers of one run over its steps, smoothed and thinned for drawing."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+
+import numpy as np
+
+BLOCK = 256
+
+
+class MetricSeries:
+    """Every metric of a run by name, appended as rows come."""
+
+    def __init__(self):
+        self._steps: dict[str, array] = {}
+        self._values: dict[str, array] = {}
+
+    def extend(self, rows: Iterable[dict]) -> None:
+        """Rows of metrics.jsonl: {'step', 'kind', 'values': {name: number}}, or the same with the values inline.
+
+        What is not a finite number is left out: a gap says no more than a missing point.
+        """
+        for row in rows:
+            step = row["step"]
+            for name, value in row.get("values", row).items():
+                if "/" in name and isinstance(value, (int, float)) and np.isfinite(value):
+                    self._steps.setdefault(name, array("d")).append(step)
+                    self._values.setdefault(name, array("d")).append(value)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._steps)
+
+    def get(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values, as copies; empty for an unknown name."""
+        empty = array("d")
+        return np.array(self._steps.get(name, empty)), np.array(self._values.get(name, empty))
+
+    @property
+    def last_step(self) -> int:
+        return int(max((steps[-1] for steps in self._steps.values()), default=0))
+
+
+def smooth(values: np.ndarray, weight: float) -> np.ndarray:
+    """Exponential moving average (n,) that keeps ``weight`` of the past; the start is corrected for its short past."""
+    if weight <= 0 or not len(values):
+        return values
+    # Block by block, each a product with a triangle of powers: a Python loop would take a second on a long run.
+    powers = weight ** np.arange(BLOCK + 1)
+    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
+    triangle = np.where(lag >= 0, powers[lag.clip(0)], 0.0) * (1 - weight)
+    out, past = np.empty(len(values)), 0.0
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        n = len(block)
+        out[start : start + n] = triangle[:n, :n] @ block + powers[1 : n + 1] * past
+        past = out[start + n - 1]
+    return out / (1 - weight ** np.arange(1, len(values) + 1))
+
+
+def thin(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most so many points: the lowest and the highest of each stretch, so that no peak is lost; the last is kept."""
+    if len(x) <= most:
+        return x, y
+    size = -(-len(x) // (most // 2 - 1))
+    count = -(-len(x) // size)
+    padded = np.concatenate((y, np.full(count * size - len(y), y[-1]))).reshape(count, size)
+    starts = np.arange(count) * size
+    keep = np.concatenate((starts + padded.argmin(1), starts + padded.argmax(1), [len(x) - 1]))
+    keep = np.unique(keep.clip(0, len(x) - 1))
+    return x[keep], y[keep]
