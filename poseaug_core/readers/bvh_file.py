@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from poseaug_core.errors import UserError
+from poseaug_core.motion.turning import rotations
 
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 
@@ -150,23 +151,6 @@ def _motion(tail: bytes, channel_count: int, fps: float | None, path: Path) -> M
     if bad.any():
         raise UserError(f"{path}: {bad.sum()} of {len(bad)} frames have NaN or infinite values; export it again.")
     return Motion(values, 1 / frame_time / step, step)
-
-
-def rotations(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """(..., 3, 3) product of rotations about axes in order, angles (..., len(axes)) in degrees.
-
-    BVH lists them outermost first: ``Zrotation Xrotation Yrotation`` is ``Rz Rx Ry``.
-    """
-    angles = np.radians(values)
-    out = np.broadcast_to(np.eye(3), (*values.shape[:-1], 3, 3))
-    for k, axis in enumerate(axes):
-        i, j = (axis + 1) % 3, (axis + 2) % 3
-        cos, sin = np.cos(angles[..., k, None]), np.sin(angles[..., k, None])
-        turned = out.copy()
-        turned[..., i] = cos * out[..., i] + sin * out[..., j]
-        turned[..., j] = cos * out[..., j] - sin * out[..., i]
-        out = turned
-    return out
 
 
 def positions(hierarchy: Hierarchy, values: np.ndarray, wanted: list[int]) -> np.ndarray:
