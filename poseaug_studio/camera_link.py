@@ -16,14 +16,14 @@ from PySide6.QtWidgets import QWidget
 PRESETS = {"three-quarter": (32.0, 13.0), "front": (0.0, 4.0), "side": (90.0, 4.0), "top": (0.0, 89.0)}
 FIELD_OF_VIEW = np.radians(22.0)
 #: Metres from the middle of a view to its edge at zoom 1: a person of 1.9 m with arms out fits.
-HALF_HEIGHT, HALF_WIDTH = 1.06, 0.74
+HALF_HEIGHT, HALF_WIDTH = 1.0, 0.7
 
 
 @dataclass(frozen=True)
 class Framing:
     """What a view looks at: a centre (display frame, metres) and how many times wider than a person."""
 
-    centre: tuple[float, float, float] = (0.0, 0.0, -0.1)
+    centre: tuple[float, float, float] = (0.0, 0.0, -0.09)
     scale: float = 1.0
 
 
@@ -74,6 +74,12 @@ class TurntableCamera(QObject):
         right = np.array((np.cos(a), np.sin(a), 0.0))
         back = self.towards_eye()
         return np.stack((right, np.cross(back, right), back))
+
+    def eye(self, size: tuple[float, float], framing: Framing) -> np.ndarray:
+        """(3,) where the eye is, display frame."""
+        right, up, back = self.axes()
+        distance = self.metres_per_pixel(size, framing) * size[1] / 2 / np.tan(FIELD_OF_VIEW / 2)
+        return np.asarray(framing.centre) - right * self.pan[0] - up * self.pan[1] + back * distance
 
     def metres_per_pixel(self, size: tuple[float, float], framing: Framing) -> float:
         """Metres a pixel covers at the centre's depth, in a view of (width, height) pixels."""

@@ -62,7 +62,11 @@ class StageFigure:
 
 @dataclass(frozen=True)
 class Look:
-    """How bodies are drawn: colouring of COLOURINGS, part emphasised or '', ghosts, the estimator's pose, true places."""
+    """How bodies are drawn.
+
+    colouring: one of COLOURINGS. part: the part emphasised, or ''. ghost: show the stage before.
+    estimate: show the estimator's pose. true_position: RT stands where it is before the camera.
+    """
 
     colouring: str = "part"
     part: str = ""
@@ -96,7 +100,7 @@ def score_colours(name: str, dark: bool) -> np.ndarray:
 
 
 def part_scores(snapshot: Snapshot, row: int, stage: str) -> np.ndarray:
-    """(p,) part-aware scores of a stage; lengths, turns and moves leave a KCS score as it is, so BL and RT show BA's."""
+    """(p,) part-aware scores of a stage. Lengths and rigid moves leave a KCS score as it is: BL and RT show BA's."""
     return snapshot.scores3d[0 if stage == "original" else 1, row]
 
 
@@ -151,9 +155,8 @@ def ghost(joints: np.ndarray, colour: np.ndarray, skeleton: Skeleton, alpha: flo
 def camera_glyph(apex: np.ndarray, pelvis: np.ndarray, size: float, colour: np.ndarray, dashes: int) -> Solid:
     """The lab camera as a wire pyramid that looks along +y of the display frame, and its dashed line to the pelvis."""
     width, height, depth = 0.5 * size, 0.36 * size, 0.62 * size
-    corners = apex + np.array(
-        [(-width, depth, -height), (width, depth, -height), (width, depth, height), (-width, depth, height)]
-    )
+    signs = np.array([(-1, 1, -1), (1, 1, -1), (1, 1, 1), (-1, 1, 1)])
+    corners = apex + signs * (width, depth, height)
     top = apex + np.array((0, depth, height * 1.45))
     pairs = [(apex, c) for c in corners] + list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
     pairs += [(corners[3], top), (corners[2], top)]
@@ -168,17 +171,15 @@ def camera_glyph(apex: np.ndarray, pelvis: np.ndarray, size: float, colour: np.n
 
 
 def contact_shadow(solid: Solid, ground: float, centre: np.ndarray) -> np.ndarray:
-    """Soft shadow on the ground: each tube darkens what lies under it, the more the nearer it is."""
+    """Soft shadow on the ground: points along each tube darken what lies under them, the more the nearer they are."""
+    share = np.array((0.0, 0.33, 0.67, 1.0))[:, None, None]
+    points = (solid.start + share * (solid.end - solid.start)).reshape(-1, 3) - (*centre, ground)
+    spread = 0.055 + 0.2 * np.maximum(points[:, 2], 0)
     cells = np.linspace(-GROUND_HALF, GROUND_HALF, SHADOW_CELLS)
-    grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 1, 2)
-    a, b = solid.start - [*centre, ground], solid.end - [*centre, ground]
-    along = (b - a)[:, :2]
-    t = (((grid - a[:, :2]) * along).sum(-1) / ((along**2).sum(-1) + 1e-6)).clip(0, 1)
-    distance2 = ((grid - a[:, :2] - t[..., None] * along) ** 2).sum(-1)
-    height = np.maximum(a[:, 2] + t * (b - a)[:, 2], 0.0)
-    spread = 0.055 + 0.2 * height
-    dark = 0.62 * (0.055 / spread) * np.exp(-distance2 / (2 * spread**2))
-    return (1 - np.prod(1 - dark, axis=1)).reshape(SHADOW_CELLS, SHADOW_CELLS).astype(np.float32)
+    along_x = np.exp(-((cells - points[:, :1]) ** 2) / (2 * spread[:, None] ** 2))
+    along_y = np.exp(-((cells - points[:, 1:2]) ** 2) / (2 * spread[:, None] ** 2))
+    depth = along_y.T @ (along_x * (0.34 * (0.055 / spread) ** 1.2)[:, None])
+    return (1 - np.exp(-depth)).astype(np.float32)
 
 
 def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look: Look) -> tuple[StageFigure, ...]:
@@ -196,14 +197,14 @@ def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look
         ghosts, framing = [], Framing()
         if index and look.ghost:
             before = centred[index - 1] + (roots[index - 1] if moved else 0)
-            ghosts.append(ghost(before, accent[STAGES[index - 1]], skeleton, 0.5))
+            ghosts.append(ghost(before, accent[STAGES[index - 1]], skeleton, 0.45))
         if look.estimate and stage in ("original", "rt"):
             answer = upright(snapshot.prediction[0 if stage == "original" else 1, row].astype(np.float64)) + place
             ghosts.append(ghost(answer, rgb(theme.accent), skeleton, 0.75))
         if stage == "rt":
             distance = float(np.linalg.norm(roots[index]))
             if moved:
-                framing = Framing(tuple(joints[0] / 2 + [0, 0, -0.1]), 0.5 * distance + 0.9)
+                framing = Framing(tuple(joints[0] / 2 + [0, 0, -0.1]), 0.5 * distance + 0.75)
                 ghosts.append(camera_glyph(np.zeros(3), joints[0], 0.75, accent[stage], max(2, round(4 * distance))))
             elif distance > 0:
                 apex = -roots[index, 0] / distance * GLYPH_DISTANCE

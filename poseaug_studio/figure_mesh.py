@@ -8,7 +8,7 @@ import numpy as np
 
 from poseaug_studio.figure import Solid
 
-SIDES = 10
+SIDES = 20
 VERTEX = np.dtype([("a_position", np.float32, 3), ("a_normal", np.float32, 3), ("a_colour", np.float32, 4)])
 
 

@@ -17,11 +17,11 @@ from poseaug_studio.views_painter import paint
 
 ROUND = 8
 #: Share of the card's height kept around the image border, for joints that fall outside it.
-MARGIN = 0.09
+MARGIN = 0.05
 
 
 def stage_number(snapshot: Snapshot, row: int, stage: str) -> str:
-    """The number in a stage's title: how far the person is, mean turn of the bones, mean length change, turn and place."""
+    """The number in a stage's title: distance, mean turn of the bones, mean length change, turn and distance."""
     if stage == "original":
         return f"{np.linalg.norm(snapshot.xyz[0, row, 0]):.1f} m away"
     if stage == "ba":

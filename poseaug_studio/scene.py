@@ -8,7 +8,14 @@ from dataclasses import replace
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QColor, QGuiApplication, QImage, QKeySequence, QLinearGradient, QOffscreenSurface, QOpenGLContext, QPainter,
+    QColor,
+    QGuiApplication,
+    QImage,
+    QKeySequence,
+    QLinearGradient,
+    QOffscreenSurface,
+    QOpenGLContext,
+    QPainter,
     QShortcut,
 )  # fmt: skip
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -27,6 +34,7 @@ from poseaug_studio.views_painter import PainterViews, paint
 
 log = logging.getLogger(__name__)
 
+GL_RENDERER = 0x1F01
 PRESET_TITLES = {"three-quarter": "3/4", "front": "Front", "side": "Side", "top": "Top"}
 #: Switches of the tool row: the field of Look, its title and its tooltip.
 SWITCHES = {
@@ -36,28 +44,29 @@ SWITCHES = {
 }
 
 
-def opengl_works() -> bool:
-    """Whether this screen can draw OpenGL in a widget; Qt's offscreen platform cannot."""
+def opengl_renderer() -> str:
+    """The name of what draws OpenGL in widgets of this screen, '' if nothing can, as on Qt's offscreen platform."""
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
-        return False
+        return ""
     surface, context = QOffscreenSurface(), QOpenGLContext()
     surface.create()
-    return context.create() and context.makeCurrent(surface)
+    if not (context.create() and context.makeCurrent(surface)):
+        return ""
+    name = context.functions().glGetString(GL_RENDERER)
+    context.doneCurrent()
+    return str(name)
 
 
 def make_views(camera: TurntableCamera, theme: Theme, parent: QWidget, opengl: bool | None):
-    """GLViews where OpenGL works (or is asked for), else PainterViews, which draw the same figures."""
-    if opengl is None:
-        opengl = opengl_works()
-        if not opengl:
-            log.warning(
-                "This screen has no OpenGL: the 3D views are drawn by the painter, a little plainer and slower."
-            )
-    if not opengl:
+    """GLViews where OpenGL works and is not refused, else PainterViews, which draw the same figures."""
+    renderer = opengl_renderer() if opengl is not False else ""
+    if not renderer:
+        log.warning("No OpenGL on this screen: the 3D views are drawn by the painter, plainer and slower.")
         return PainterViews(camera, theme, parent)
     from poseaug_studio.views_gl import GLViews
 
-    return GLViews(camera, theme, parent)
+    software = any(word in renderer.lower() for word in ("llvmpipe", "softpipe", "swiftshader"))
+    return GLViews(camera, theme, parent, samples=0 if software else 4)
 
 
 class ScoreLegend(QWidget):

@@ -78,7 +78,7 @@ class PainterViews(QWidget):
         self._paint_ground(painter, figure, matrix, size)
         self._paint_solid(painter, figure.body, matrix, size, focal)
         for solid in figure.ghosts:
-            painter.setOpacity(solid.alpha * 0.8)
+            painter.setOpacity(solid.alpha)
             self._paint_solid(painter, solid, matrix, size, focal)
         painter.setOpacity(1.0)
 
@@ -112,7 +112,7 @@ class PainterViews(QWidget):
 
     def _shadow_image(self, figure: StageFigure) -> QImage:
         dark = self._theme.name == "dark"
-        tint, strength = ((0, 0, 0), 0.85) if dark else ((28, 41, 61), 0.75)
+        tint, strength = ((0, 0, 0), 0.85) if dark else ((28, 41, 61), 0.5)
         pixels = np.empty((SHADOW_CELLS, SHADOW_CELLS, 4), np.uint8)
         pixels[..., :3] = tint
         pixels[..., 3] = figure.shadow * strength * 255
