@@ -11,6 +11,7 @@ failure.txt         the traceback of a run that failed
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -23,6 +24,7 @@ import numpy as np
 
 from poseaug_core.checkpoints import read_checkpoint, write_checkpoint
 from poseaug_core.config import Config, load_toml, save_toml
+from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
 from poseaug_core.history import History
 from poseaug_core.journal import Journal, finite_or_none
@@ -53,12 +55,7 @@ class Run:
     def create(cls, path: str | Path, config: Config, data_summary: dict[str, Any]) -> Run:
         """A new run in a new or empty folder, whole or not there at all. Raises UserError."""
         path = Path(path).absolute()
-        if path.is_dir() and any(path.iterdir()):
-            what = "a run already" if (path / "config.toml").exists() else "other files"
-            raise UserError(f"{path} has {what} in it; name a new folder, or resume the run in it with --resume.")
-        if path.exists() and not path.is_dir():
-            raise UserError(f"{path} is a file; name a new folder for the run.")
-        require_space(path, 1 << 20)
+        require_new_folder(path)
         part = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +91,7 @@ class Run:
 
     @classmethod
     def resume(cls, path: str | Path, name: str = "latest") -> tuple[Run, dict[str, Tensor], dict[str, Any]]:
-        """(run to continue, tensors, meta) of a checkpoint, everything recorded after ``meta['step']`` dropped.
+        """(run to continue, tensors, meta) of a checkpoint, all that was recorded after it dropped.
 
         Mends what a killed writer left. Raises UserError, also while another process still writes the run.
         """
@@ -154,7 +151,8 @@ class Run:
 
         meta: JSON-able, with 'step', the iterations done.
         """
-        return write_checkpoint(self._checkpoint(name), tensors, {**meta, "step": int(meta["step"])})
+        assert "step" in meta, "a checkpoint without its step cannot be resumed"
+        return write_checkpoint(self._checkpoint(name), tensors, meta)
 
     def save_failure(self, traceback: str) -> Path:
         """Keep the traceback of a failed run in failure.txt."""
@@ -198,6 +196,10 @@ class Run:
         """Every change of a control so far: {step, field, old, new}."""
         return self._controls.read()[0]
 
+    def controls(self) -> Controls:
+        """The controls after every change so far: those at the start with the log's changes applied."""
+        return applied(self.config.controls, self.control_log())
+
     def load_checkpoint(self, name: str = "latest") -> tuple[dict[str, Tensor], dict[str, Any]]:
         """(tensors on the CPU, meta). UserError naming the checkpoints there are."""
         path = self._checkpoint(name)
@@ -218,3 +220,22 @@ class Run:
 
     def _checkpoint(self, name: str) -> Path:
         return self.path / "checkpoints" / f"{name}.safetensors"
+
+
+def require_new_folder(path: str | Path) -> None:
+    """UserError unless a run can be made in path: a new or empty folder, on a disk that has a megabyte free."""
+    path = Path(path).absolute()
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            what = "a run already" if (path / "config.toml").exists() else "other files"
+            raise UserError(f"{path} has {what} in it; name a new folder, or resume the run in it with --resume.")
+    except PermissionError as error:
+        raise explained(path, error) from error
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; name a new folder for the run.")
+    require_space(path, 1 << 20)
+
+
+def applied(controls: Controls, log: list[dict[str, Any]]) -> Controls:
+    """Controls after the changes of a control log, in its order."""
+    return dataclasses.replace(controls, **{row["field"]: row["new"] for row in log})

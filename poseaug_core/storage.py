@@ -50,6 +50,24 @@ def _full(path: Path, needed: int = 0) -> UserError:
     )
 
 
+def make_folder(path: str | Path) -> Path:
+    """The folder, made if it was not there; UserError where it cannot be."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"{path} is a file; name a folder.") from None
+    except OSError as error:
+        raise explained(path, error) from error
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 @contextmanager
 def replacing(path: str | Path, needed: int = 0) -> Iterator[Path]:
     """A new file beside path to write to; it takes path's place, on disk for good, if the block succeeds.
@@ -66,13 +84,11 @@ def replacing(path: str | Path, needed: int = 0) -> Iterator[Path]:
     part = None
     try:
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        umask = os.umask(0)
-        os.umask(umask)
-        os.fchmod(handle, 0o666 & ~umask)
         os.close(handle)
         yield Path(part)
         with open(part, "rb") as stream:
             os.fsync(stream.fileno())
+        os.chmod(part, 0o666 & ~_umask())
         os.replace(part, path)
     except OSError as error:
         raise explained(path, error) from error

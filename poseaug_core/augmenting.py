@@ -1,0 +1,54 @@
+"""Augmented pairs from a trained augmentor, as training hands them to the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from poseaug_core.augmentor import Augmentor
+from poseaug_core.config import Config
+from poseaug_core.controls import Controls
+from poseaug_core.epoch import Epoch
+from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.poses import Poses
+
+
+@torch.no_grad()
+def augmented_pairs(
+    config: Config,
+    controls: Controls,
+    tensors: dict[str, Tensor],
+    source: Poses,
+    seed: int,
+    progress: Callable[[float, str], bool] | None = None,
+) -> Poses:
+    """The source's RT poses and their 2D by the augmentor of a checkpoint; pairs that training drops are left out.
+
+    controls say which operations are on. Batches are normalised by themselves, as in training. UserError where no
+    pair is left, Cancelled where progress(share, text) answers False.
+    """
+    augmentor = Augmentor(config.fix_trunk).train()
+    prefix = "augmentor."
+    augmentor.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    generator = torch.Generator().manual_seed(seed)
+    batch = min(config.batch_size, len(source))
+    epoch = Epoch(source, None, batch)
+    batches = -(-len(source) // batch)
+    for i in range(batches):
+        if progress and progress(i / batches, f"augmenting {source.name}") is False:
+            raise Cancelled(f"Augmenting {source.name} was cancelled.")
+        xyz, _, camera = epoch.real(i)
+        noise = augmentor.draw(len(xyz), generator)
+        made = augmentor(xyz, camera, noise, controls.apply_ba, controls.apply_bl, controls.apply_rt)
+        epoch.collect(i, made, config.keep_rule)
+    # The last batch wraps around to the first poses: those are not given twice.
+    rows = epoch.usable[: len(source)].nonzero()[:, 0]
+    if len(rows) == 0:
+        raise UserError(
+            f"None of the {len(source):,} augmented poses lies inside the image; train the augmentor for longer."
+        )
+    kept = source.take(rows)
+    return replace(kept, xyz=epoch.collected_xyz[rows], uv=epoch.collected_uv[rows], name=f"{source.name} augmented")

@@ -1,0 +1,58 @@
+"""The command ``poseaug``: train, evaluate, export, info, demo-data and convert, without a display.
+
+Exit codes: 0 done; 2 what was given cannot be used (one sentence on stderr); 130 stopped by Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from poseaug_core.commands.convert import convert, demo_data
+from poseaug_core.commands.evaluate import evaluate
+from poseaug_core.commands.export import export
+from poseaug_core.commands.info import info, program_version
+from poseaug_core.commands.train import train
+from poseaug_core.errors import Cancelled, UserError
+
+# Before torch is loaded: spinning threads collapse on a machine that does something else as well.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class Refused(click.ClickException):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose commands may raise UserError and Cancelled."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise Refused(str(error))
+        except (Cancelled, KeyboardInterrupt):
+            click.echo("Stopped.", err=True)
+            raise click.exceptions.Exit(130)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of their use
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(program_version(), prog_name="poseaug")
+def main() -> None:
+    """PoseAug without a window: train a 3D pose augmentor with its estimator, evaluate, export and convert.
+
+    'poseaug-studio' opens the same runs in a window.
+    """
+
+
+for command in (train, evaluate, export, info, demo_data, convert):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of ``poseaug``, one file each. What is slow to load (torch, rich) they load when they run."""

@@ -1,0 +1,96 @@
+"""poseaug export: figures, augmented pairs and the estimator of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from poseaug_core.commands.terminal import json_option, out_option, print_json, progress_bar, read_estimator
+from poseaug_core.errors import UserError
+
+
+@click.group(short_help="Figures, augmented pairs or the estimator.")
+def export() -> None:
+    """Write figures, augmented pairs or the estimator of a run."""
+
+
+@export.command()
+@click.argument("run")
+@click.option("--figure", "name", required=True, metavar="augmentation|distributions|kcs|curves", help="Which figure.")
+@click.option("--out", required=True, type=click.Path(), help="File to write: .pdf and .svg (vectors) or .png.")
+@click.option("--snapshot", default="last", help="Number of a recorded snapshot from 0, or last. [default: last]")
+@click.option("--row", default=0, help="Which of the poses followed in full. [default: 0]")
+@click.option("--width-mm", default=None, type=float, help="Width of the figure, millimetres.")
+@click.option("--dpi", default=300, help="Dots an inch of a .png. [default: 300]")
+@click.option("--theme", default="light", type=click.Choice(("light", "dark")), help="[default: light]")
+@json_option
+def figure(run, name, out, snapshot, row, width_mm, dpi, theme, as_json) -> None:
+    """Write a figure of a run, as the studio shows it."""
+    from poseaug_core.export import figure as draw
+    from poseaug_core.runs import Run
+
+    run = Run.open(run)
+    written = draw(run, name, out, snapshot=_record(run, snapshot), row=row, width_mm=width_mm, dpi=dpi, theme=theme)
+    _say({"written": str(written), "figure": name}, as_json)
+
+
+def _record(run, text: str) -> int:
+    """The number of a recorded snapshot."""
+    count = run.snapshot_count
+    if count == 0:
+        raise UserError(f"{run.path} has no snapshots yet; train it first.")
+    if text == "last":
+        return count - 1
+    if not text.isdigit() or int(text) >= count:
+        raise UserError(f"There is no snapshot {text!r} in {run.path}; choose 0 to {count - 1}, or last.")
+    return int(text)
+
+
+@export.command()
+@click.argument("run")
+@click.option("--out", required=True, type=click.Path(), help="File to write: .npz or .h5 arrays.")
+@click.option("--count", default=0, help="So many source poses, spread evenly; 0 for all. [default: 0]")
+@click.option("--seed", default=0, help="Seeds the augmentor's noise. [default: 0]")
+@json_option
+def pairs(run, out, count, seed, as_json) -> None:
+    """Write pairs that the run's augmentor makes of its source; those that training would drop are left out."""
+    from poseaug_core.augmenting import augmented_pairs
+    from poseaug_core.datasets import load_data, require_same_data
+    from poseaug_core.readers.arrays import write_arrays
+    from poseaug_core.runs import Run
+
+    if count < 0:
+        raise UserError(f"--count is {count}; choose 0 for all poses, or more.")
+    run = Run.open(run)
+    tensors, _ = run.load_checkpoint()
+    with progress_bar() as progress:
+        data = load_data(run.config, progress)
+        require_same_data(data.summary(), run.data, str(run.path))
+        source = data.source.take(data.source.spread(count)) if count else data.source
+        made = augmented_pairs(run.config, run.controls(), tensors, source, seed, progress)
+    written = write_arrays(made, out)
+    _say({"written": str(written), "pairs": len(made), "of": len(source)}, as_json)
+
+
+@export.command()
+@click.argument("run", metavar="RUN_OR_CHECKPOINT")
+@out_option
+@json_option
+def estimator(run, out, as_json) -> None:
+    """Write the estimator alone, as .safetensors: fit for evaluate and for --estimator-weights."""
+    from poseaug_core.checkpoints import write_checkpoint
+
+    if Path(out).suffix != ".safetensors":
+        raise UserError(f"{out}: cannot write {Path(out).suffix or 'such'} files; end the name in .safetensors.")
+    weights, kind = read_estimator(run)
+    tensors = {f"estimator.{name}": value for name, value in weights.items()}
+    written = write_checkpoint(Path(out), tensors, {"estimator": kind})
+    _say({"written": str(written), **kind}, as_json)
+
+
+def _say(result: dict, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"Written: {result['written']}")

@@ -1,0 +1,146 @@
+"""poseaug info: the program and machine, the settings, or what is in a run or data file."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poseaug_core.commands.terminal import describe, json_option, print_errors, print_json, print_table, progress_bar
+from poseaug_core.config import PRESETS, SETTINGS
+from poseaug_core.controls import KNOBS
+
+PACKAGES = ("torch", "numpy", "h5py", "safetensors", "PySide6-Essentials", "vispy", "pyqtgraph")
+
+
+@click.command(short_help="Versions, settings, or what is in a file.")
+@click.argument("what", required=False)
+@json_option
+def info(what, as_json) -> None:
+    """Versions and device; or 'settings'; or what is in a run folder, a checkpoint or a data file.
+
+    \b
+    poseaug info
+    poseaug info settings
+    poseaug info runs/a
+    poseaug info source.h5
+    """
+    if what == "settings":
+        found = _settings()
+        if not as_json:
+            rows = [[s["name"], s["group"], s["help"]] for s in found]
+            print_table(["setting", "group", "meaning"], rows, f"presets: {', '.join(PRESETS)}")
+            return
+    elif what is None:
+        found = _machine()
+    elif Path(what).is_dir() and (Path(what) / "config.toml").exists():
+        found = _run(what)
+    elif Path(what).suffix == ".safetensors":
+        found = _checkpoint(what)
+    else:
+        found = _poses(what)
+    if as_json:
+        print_json(found)
+    else:
+        evaluation = found.pop("evaluation", {})
+        print_table(["", ""], [[name, _text(value)] for name, value in found.items()])
+        if evaluation:
+            print_errors(evaluation)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_text(entry)}" for name, entry in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(str, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _settings() -> list[dict[str, Any]]:
+    return [
+        {"name": s.name, "where": where, "group": s.group, "default": s.default, "help": describe(s)}
+        for where, known in (("config", SETTINGS), ("controls", KNOBS))
+        for s in known.values()
+    ]
+
+
+def program_version() -> str:
+    try:
+        return version("poseaug-studio")
+    except PackageNotFoundError:
+        return "not installed, run from its source"
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    from poseaug_core.device import choose_device
+
+    found: dict[str, Any] = {
+        "poseaug": program_version(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    device = choose_device("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return found | {"device": f"{device} ({name})", "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+
+
+def _run(path: str) -> dict[str, Any]:
+    from poseaug_core.runs import Run
+
+    run = Run.open(path)
+    steps, rows = run.steps(), run.metrics()[0]
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    config = run.config
+    return {
+        "run": str(run.path),
+        "estimator": f"{config.estimator}, {config.estimator_width} wide",
+        "preset": config.preset,
+        "augmentation": config.augmentation,
+        "step": max([row["step"] for row in rows] + steps[-1:].tolist(), default=0),
+        "snapshots": len(steps),
+        "control changes": len(run.control_log()),
+        "checkpoints": run.checkpoints(),
+        "data": {
+            name: f"{s['name']}, {s['poses']:,} poses, {s['subjects']} subjects, {s['clips']} clips, {s['views']} views"
+            for name, s in run.data["sets"].items()
+        },
+        "evaluation": evaluations[-1]["values"] if evaluations else {},
+        "failure": (run.failure() or "none").strip().split("\n")[-1],
+    }
+
+
+def _checkpoint(path: str) -> dict[str, Any]:
+    from poseaug_core.checkpoints import read_checkpoint
+
+    tensors, meta = read_checkpoint(path)
+    kind, at = meta.get("estimator", {}), meta.get("position", "exported")
+    return {
+        "checkpoint": path,
+        "estimator": f"{kind.get('name')}, {kind.get('width')} wide",
+        "at": at,
+        "tensors": len(tensors),
+        "numbers": sum(tensor.numel() for tensor in tensors.values()),
+    }
+
+
+def _poses(spec: str) -> dict[str, Any]:
+    from poseaug_core.datasets import describe as describe_poses
+    from poseaug_core.readers import read_poses
+
+    with progress_bar() as progress:
+        poses = read_poses(spec, progress=progress)
+    depth = poses.xyz[:, 0, 2]
+    return {"data": spec, **describe_poses(poses), "depth": f"{depth.min():.2f} to {depth.max():.2f} m"}

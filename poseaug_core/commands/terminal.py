@@ -1,0 +1,149 @@
+"""What the commands share: JSON results, tables, progress bars and the flags that settings declare."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poseaug_core.errors import UserError
+from poseaug_core.settings import Setting
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, and only that, on stdout."
+)
+out_option = click.option("--out", required=True, type=click.Path(), help="File to write.")
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(headings: list[str], rows: list[list[str]], title: str = "") -> None:
+    """A table on stdout; numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if title:
+        click.echo(title)
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column, heading in enumerate(headings):
+        numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    # A table in a file or pipe is not folded to a width that nobody sees.
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def print_errors(values: dict[str, float | None], title: str = "") -> None:
+    """A table of 'set/protocol/metric' values, one column a set."""
+    sets = list(dict.fromkeys(name.split("/", 1)[0] for name in values))
+    metrics = list(dict.fromkeys(name.split("/", 1)[1] for name in values))
+    cell = lambda value: "-" if value is None else f"{value:.2f}"  # noqa: E731
+    rows = [[metric, *(cell(values.get(f"{name}/{metric}")) for name in sets)] for metric in metrics]
+    print_table(["metric", *sets], rows, title)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("-", "").isdigit()
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float, str], bool]]:
+    """progress(share, text) for long work: a bar on stderr, or nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=1.0)
+
+        def progress(share: float, text: str) -> bool:
+            bars.update(task, completed=share, description=text)
+            return True
+
+        yield progress
+
+
+def read_estimator(path: str) -> tuple[dict, dict]:
+    """(state dict, {'name', 'width'}) of the estimator in a run folder (its latest checkpoint) or a checkpoint."""
+    from poseaug_core.weights import read_weights
+
+    file = Path(path)
+    if file.is_dir():
+        file = file / "checkpoints" / "latest.safetensors"
+        if not file.is_file():
+            raise UserError(f"{path} has no checkpoint yet; name the folder of a run that has trained.")
+    weights, kind = read_weights(file if file.is_file() else path)
+    if not {"name", "width"} <= set(kind):
+        raise UserError(f"{path} does not say which estimator it is; name one that 'poseaug train' or 'export' made.")
+    return weights, kind
+
+
+def setting_options(settings: dict[str, Setting]) -> Callable:
+    """A decorator that adds a flag for each setting; one that is not given comes as None (a list as ())."""
+
+    def decorate(command: Callable) -> Callable:
+        for setting in reversed(settings.values()):
+            command = setting_option(setting)(command)
+        return command
+
+    return decorate
+
+
+def setting_option(setting: Setting) -> Callable:
+    """The flag of a setting. Values are checked by the setting itself, so that every front end says the same."""
+    flag = "--" + setting.name.replace("_", "-")
+    if setting.kind == "bool":
+        return click.option(f"{flag}/--no-{flag[2:]}", setting.name, default=None, cls=_Grouped, setting=setting)
+    kinds = {"float": "NUMBER", "int": "INTEGER", "text": "TEXT", "list": "TEXT"}
+    metavar = "|".join(setting.choices) if setting.choices else kinds[setting.kind]
+    many = {"multiple": True} if setting.kind == "list" else {"default": None}
+    return click.option(flag, setting.name, metavar=metavar, cls=_Grouped, setting=setting, **many)
+
+
+class _Grouped(click.Option):
+    """An option that is listed under its setting's group."""
+
+    def __init__(self, *args, setting: Setting, **rest):
+        super().__init__(*args, help=describe(setting), **rest)
+        self.group = setting.group
+
+
+def describe(setting: Setting) -> str:
+    """Help, unit, range and default of a setting in a line."""
+    facts = [setting.unit, setting.equation]
+    if setting.low is not None:
+        facts.append(f"{setting.low:g} to {setting.high:g}" if setting.high is not None else f"{setting.low:g} or more")
+    if setting.kind == "bool":
+        facts.append("default: on" if setting.default else "default: off")
+    elif setting.default not in (None, "", ()):
+        value = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+        facts.append(f"default: {value}")
+    elif setting.scheduled:
+        facts.append("default: follows its schedule")
+    if setting.kind == "list":
+        facts.append("may be repeated")
+    told = "; ".join(fact for fact in facts if fact)
+    return f"{setting.help} [{told}]" if told else setting.help
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "group", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)

@@ -1,0 +1,128 @@
+"""poseaug train: the trainer in a worker thread, watched through Live as the studio does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poseaug_core.commands.terminal import GroupedCommand, json_option, print_errors, print_json, setting_options
+from poseaug_core.config import PRESETS, SETTINGS, Config, load_toml, make_config
+from poseaug_core.controls import KNOBS
+from poseaug_core.errors import UserError
+
+#: Every flag but the preset's own; where Config and Controls share a name, the start of the schedule is meant.
+FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if name != "preset"}
+
+
+@click.command(cls=GroupedCommand, short_help="Train an estimator with PoseAug in a run folder.")
+@click.option("--out", type=click.Path(), help="Folder of the new run, for example runs/a.")
+@click.option("--resume", type=click.Path(), help="Go on with the run in this folder, as if it had never stopped.")
+@click.option("--replay", type=click.Path(), help="Repeat this run, with every change of a control at its step.")
+@click.option("--config", "file", type=click.Path(), help="A TOML file of settings, such as a run's config.toml.")
+@click.option("--preset", metavar="|".join(PRESETS), help="Named settings to start from. [default: released]")
+@json_option
+@setting_options(FLAGS)
+def train(out, resume, replay, file, preset, as_json, **flags) -> None:
+    """Train an estimator with PoseAug in a new run folder.
+
+    Settings come from the preset, then the TOML file, then the flags. Ctrl+C stops after the step in hand and
+    leaves a checkpoint; a second Ctrl+C ends at once.
+
+    \b
+    poseaug train --source source.h5 --cross wild.h5 --estimator simple_baseline --out runs/a
+    poseaug train --resume runs/a
+    """
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    if resume:
+        _refuse("--resume", given, out=out, replay=replay, config=file, preset=preset)
+    elif not out:
+        raise UserError("There is no folder to train in; name a new one with --out, for example --out runs/a.")
+    if replay:
+        _refuse("--replay", given, config=file, preset=preset)
+    overrides = {**given, **({"preset": preset} if preset else {})}
+    config = load_toml(Path(file), **overrides) if file else make_config(**overrides)
+    result = _watched(config, Path(resume or out).absolute(), bool(resume), replay, as_json)
+    if as_json:
+        print_json(result)
+    if result["state"] == "stopped":
+        raise click.exceptions.Exit(130)
+
+
+def _refuse(flag: str, given: dict[str, Any], **others) -> None:
+    """Resuming and replaying keep the settings of the run they name."""
+    names = [name.replace("_", "-") for name in (*given, *(k for k, v in others.items() if v))]
+    if names:
+        raise UserError(f"{flag} keeps the settings of the run it names; leave out --{' --'.join(names)}.")
+
+
+def _watched(config: Config, folder: Path, resume: bool, replay: str | None, as_json: bool) -> dict[str, Any]:
+    from poseaug_core.commands.watching import watch
+    from poseaug_core.launch import ReplayLive, train
+    from poseaug_core.live import Live
+    from poseaug_core.runs import Run
+
+    live = Live(config.controls)
+    if replay:
+        model = Run.open(replay)
+        config = model.config
+        live = ReplayLive(config.controls, model.control_log())
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            train(None if resume else config, folder, live, resume=resume)
+        except Exception as error:
+            failures.append(error)
+
+    worker = threading.Thread(target=work, name="training", daemon=True)
+    before = signal.signal(signal.SIGINT, lambda *_: _interrupt(live))
+    terminate = signal.signal(signal.SIGTERM, lambda *_: live.stop())
+    try:
+        worker.start()
+        watch(live, worker, folder)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, terminate)
+    status = live.status
+    if failures:
+        if isinstance(failures[0], UserError):
+            raise failures[0]
+        click.echo(f"Error: {status.message}", err=True)
+        raise click.exceptions.Exit(1)
+    return _outcome(replace(status, run=str(folder)), as_json)
+
+
+def _interrupt(live) -> None:
+    """Ctrl+C: first stop at the next step, then end at once (the history and the last checkpoint stay good)."""
+    if live.stopping:
+        os.write(2, b"\nEnded at once; the last checkpoint is kept.\n")
+        os._exit(130)
+    live.stop()
+    os.write(2, b"\nStopping after this step; Ctrl+C again ends at once.\n")
+
+
+def _outcome(status, as_json: bool) -> dict[str, Any]:
+    """What to say in the end; the evaluation table goes to stdout."""
+    from poseaug_core.runs import Run
+
+    result = {"run": status.run, "state": status.state, "steps": status.step, "evaluation": {}}
+    if not Path(status.run, "config.toml").exists():
+        click.echo("Stopped before the first iteration; there is no run.", err=True)
+        return result
+    rows = [row for row in Run.open(status.run).metrics()[0] if row["kind"] == "evaluation"]
+    if rows:
+        result |= {"evaluation": rows[-1]["values"], "evaluated_at_step": rows[-1]["step"]}
+    if not as_json:
+        if rows:
+            print_errors(rows[-1]["values"], f"Evaluated after {rows[-1]['step']:,} iterations")
+        done = "Finished" if status.state == "finished" else "Stopped"
+        click.echo(f"{done} after {status.step:,} iterations; the run is in {status.run}")
+    if status.state == "stopped":
+        click.echo(f"Go on with: poseaug train --resume {status.run}", err=True)
+    return result

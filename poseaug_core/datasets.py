@@ -1,0 +1,133 @@
+"""What a run trains and is judged on: source, its held-out part, other sets, and bone-length templates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poseaug_core.config import Config
+from poseaug_core.errors import UserError
+from poseaug_core.poses import Poses
+from poseaug_core.readers import read_poses
+
+Progress = Callable[[float, str], bool]
+#: One clip in so many is held out where no test set is named.
+HELD_OUT = 10
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """source and source_test share people and cameras, cross holds other sets by name; all in memory, on the CPU.
+
+    templates: (k, 15) metres, bone lengths that the bone-length swap draws from.
+    notes: what was decided while loading, one sentence each.
+    """
+
+    source: Poses
+    source_test: Poses
+    cross: dict[str, Poses]
+    templates: Tensor
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-able: for each set its name, counts, mean depth (metres) and fingerprint; and the notes."""
+        sets = {"source": self.source, "source_test": self.source_test} | self.cross
+        return {
+            "sets": {name: describe(poses) for name, poses in sets.items()},
+            "templates": len(self.templates),
+            "notes": list(self.notes),
+        }
+
+
+def describe(poses: Poses) -> dict[str, Any]:
+    """JSON-able counts, mean depth of the pelvis (metres) and fingerprint of a set."""
+    return {
+        "name": poses.name,
+        "poses": len(poses),
+        "subjects": len(poses.subjects()),
+        "clips": len(poses.tag[:, 1].unique()),
+        "views": len(poses.tag[:, 3].unique()),
+        "mean_depth": round(float(poses.xyz[:, 0, 2].mean()), 3),
+        "fingerprint": fingerprint(poses),
+    }
+
+
+def fingerprint(poses: Poses) -> str:
+    """16 hexadecimal digits that change with any number of the set."""
+    digest = hashlib.sha256()
+    for column in (poses.xyz, poses.uv, poses.camera, poses.tag):
+        digest.update(memoryview(column.cpu().contiguous().numpy()).cast("B"))
+    return digest.hexdigest()[:16]
+
+
+def require_same_data(found: dict[str, Any], expected: dict[str, Any], run: str) -> None:
+    """UserError unless two summaries are of the same numbers; a run goes on only with what it began with."""
+    for name, then in expected["sets"].items():
+        now = found["sets"].get(name)
+        if now is None or now["fingerprint"] != then["fingerprint"]:
+            has = f"{now['poses']:,} poses with other numbers" if now else "gone"
+            raise UserError(
+                f"{run} began with {then['poses']:,} poses as {name} ({then['name']}), now it is {has}; "
+                "put the file back, or start a new run."
+            )
+
+
+def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
+    """Every set that the config names.
+
+    progress(share, text) may return False to cancel (raises Cancelled). Raises UserError for what cannot be read.
+    """
+    specs = [config.source, *([config.source_test] if config.source_test else []), *config.cross]
+    sets = []
+    for number, spec in enumerate(specs):
+        sets.append(read_poses(spec, rig=config.rig, seed=config.seed, progress=_part(progress, number, len(specs))))
+    source, *rest = sets
+    notes: tuple[str, ...] = ()
+    if config.source_test:
+        source_test, *rest = rest
+    else:
+        source, source_test, note = hold_out(source)
+        notes = (note,)
+    cross: dict[str, Poses] = {}
+    for poses in rest:
+        cross[_unused(poses.name.replace("/", " "), ("source", "source_test", *cross))] = poses
+    return TrainingData(source, source_test, cross, source.bone_templates(), notes)
+
+
+def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:
+    """(training poses, test poses, what was done): every tenth clip, or the last tenth of the frames of a single one.
+
+    With two to nine clips the last one is held out. UserError for a set too small to part.
+    """
+    clip, frame = poses.tag[:, 1], poses.tag[:, 2]
+    clips = clip.unique()
+    if len(clips) > 1:
+        chosen = clips[HELD_OUT - 1 :: HELD_OUT] if len(clips) >= HELD_OUT else clips[-1:]
+        test = torch.isin(clip, chosen)
+        note = f"{len(chosen)} of {len(clips)} clips of {poses.name} are held out as its test set"
+    else:
+        # The end and not every tenth frame, because neighbouring frames show nearly the same pose.
+        frames = frame.unique()
+        count = -(-len(frames) // HELD_OUT)
+        test = frame >= frames[-count]
+        note = f"the last {count} of {len(frames)} frames of {poses.name}, a single clip, are held out as its test set"
+    if bool(test.all()):
+        raise UserError(
+            f"{poses.name} has {len(poses)} poses of one frame, too few to hold some out for testing; "
+            "name a test set with --source-test."
+        )
+    return poses.take(~test), replace(poses.take(test), name=f"{poses.name} held out"), note
+
+
+def _part(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """The progress of one of ``count`` parts, as a part of the whole."""
+    return progress and (lambda share, text: progress((number + share) / count, text))
+
+
+def _unused(name: str, taken: tuple[str, ...]) -> str:
+    return next(n for n in (name, *(f"{name} {i}" for i in range(2, len(taken) + 3))) if n not in taken)
