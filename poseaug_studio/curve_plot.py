@@ -56,6 +56,7 @@ class CurvePlot(pg.PlotWidget):
         self._y_range: tuple[float, float] | None = None
         self._lines: list[pg.PlotCurveItem] = []
         self._bands: list[pg.PlotCurveItem] = []
+        self._middles: list[pg.PlotCurveItem] = []
         item = self.getPlotItem()
         item.hideButtons()
         item.disableAutoRange()
@@ -74,6 +75,9 @@ class CurvePlot(pg.PlotWidget):
             item.addItem(part, ignoreBounds=True)
         self._title.setParentItem(item.vb)
         self._title.setPos(0, -4)
+        self._steps = pg.LabelItem("step", justify="right")
+        self._steps.setParentItem(item.vb)
+        self._steps.anchor((1, 1), (1, 1))
         item.vb.sigRangeChangedManually.connect(self._hold)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.scene().sigMouseMoved.connect(self._hovered)
@@ -88,6 +92,7 @@ class CurvePlot(pg.PlotWidget):
             axis.setPen(QPen(colour(theme.line), 1))
             axis.setTextPen(theme.muted)
             axis.setTickFont(plot_font(self.font(), 0.82))
+        self._steps.setText("step", color=theme.muted, size="8pt")
         self._cursor.setPen(pg.mkPen(colour(theme.text, 0.7), width=1))
         self._mark_lines.setPen(pg.mkPen(colour(theme.warning, 0.45), width=1))
 
@@ -126,11 +131,15 @@ class CurvePlot(pg.PlotWidget):
             item.setVisible(i < len(wanted))
 
     def _draw_bands(self, bands: list[Band], last: int) -> None:
-        """Each band as a filled outline, behind the curves."""
+        """Each band as a filled outline with its middle dashed, behind the curves."""
         self._reuse(self._bands, bands)
-        for item, band in zip(self._bands, bands, strict=False):
+        self._reuse(self._middles, bands)
+        for item, middle, band in zip(self._bands, self._middles, bands, strict=False):
             x = np.concatenate(([0.0], band.x, [max(_round_up(last), band.x[-1])]))
-            low, high = (np.concatenate((v[:1], v, v[-1:])) for v in (band.low, band.high))
+            low, beta, high = (np.concatenate((v[:1], v, v[-1:])) for v in (band.low, band.middle, band.high))
+            middle.setZValue(-9)
+            middle.setPen(pg.mkPen(colour(band.ink, 0.6), width=1, style=Qt.PenStyle.DashLine))
+            middle.setData(x, self._scaled(beta))
             item.setZValue(-10)
             item.setFillLevel("enclosed")
             item.setPen(pg.mkPen(colour(band.ink, 0.35), width=1))

@@ -20,7 +20,7 @@ from poseaug_studio.theme import Theme
 
 #: Milliseconds between two redraws while rows come in, and points of a curve: what a window can afford beside 3D views.
 PERIOD = 250
-POINTS = 600
+POINTS = 400
 
 
 class CurvesPanel(PlotPanel):
@@ -71,7 +71,6 @@ class CurvesPanel(PlotPanel):
         self.scroll = QScrollArea(frameShape=QFrame.Shape.NoFrame, widgetResizable=True)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.setWidget(self.legend)
-        self.scroll.setFixedWidth(180)
         page = QWidget()
         row = QHBoxLayout(page)
         row.setContentsMargins(4, 0, 4, 2)
@@ -150,8 +149,9 @@ class CurvesPanel(PlotPanel):
         if not something or view == HISTOGRAMS:
             return
         log = bool(self.log.value) and view != ACCURACY
+        curves = {name: self.curve(name) for name in styles}
         lines = [
-            Line(name, *self.curve(name), style.ink(self.theme), style.dash)
+            Line(name, *curves[name], style.ink(self.theme), style.dash)
             for name, style in styles.items()
             if name not in self.hidden
         ]
@@ -164,7 +164,7 @@ class CurvesPanel(PlotPanel):
         bands = self._bands() if view == HARDNESS else []
         last = max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
         self.plot.draw(lines, others, bands, log, fixed, last, VIEWS[view].unit)
-        self._show_legend(styles)
+        self._show_legend(styles, curves)
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of a metric as they are drawn: smoothed, then thinned."""
@@ -184,23 +184,22 @@ class CurvesPanel(PlotPanel):
                 bands.append(Band(np.array(steps, float), beta - tolerance, beta, beta + tolerance, ink))
         return bands
 
-    def _show_legend(self, styles: dict[str, Style]) -> None:
+    def _show_legend(self, styles: dict[str, Style], curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
         step = self.snapshot.step if self.snapshot is not None else self.series.last_step
         entries = [
             Entry(
-                name, style.label, style.ink(self.theme), style.dash, self._value(name, step), name not in self.hidden
+                name,
+                style.label,
+                style.ink(self.theme),
+                style.dash,
+                _value(*curves[name], step),
+                name not in self.hidden,
             )
             for name, style in styles.items()
         ]
         if self.other_name:
             entries.append(Entry("", self.other_name, self.theme.muted, DOTTED))
         self.legend.show_entries(f"step {step:,}", tuple(entries))
-
-    def _value(self, name: str, step: int) -> float | None:
-        """The drawn curve's value at a step: of the last point up to it."""
-        steps, values = self.curve(name)
-        index = int(np.searchsorted(steps, step, side="right")) - 1
-        return float(values[index]) if index >= 0 else None
 
     # what the user does
 
@@ -218,6 +217,10 @@ class CurvesPanel(PlotPanel):
     def _wait(self) -> None:
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
+
+    def resizeEvent(self, event) -> None:
+        super().resizeEvent(event)
+        self.scroll.setFixedWidth(min(max(int(self.width() * 0.34), 140), 224))
 
     def showEvent(self, event) -> None:
         super().showEvent(event)
@@ -256,3 +259,9 @@ class Sentence(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), colour(self.theme.surface))
         draw_empty(painter, QRectF(self.rect()), self.theme, self.text)
+
+
+def _value(steps: np.ndarray, values: np.ndarray, step: int) -> float | None:
+    """A drawn curve's value at a step: of the last point up to it."""
+    index = int(np.searchsorted(steps, step, side="right")) - 1
+    return float(values[index]) if index >= 0 else None

@@ -65,12 +65,11 @@ class Histograms(QWidget):
         high = max(edge[1] * 1.25, float(np.quantile(values, 0.995)) * 1.1, low + 1e-3) if high is None else high
         plot = rect.adjusted(0, line + 4, 0, -line - 2)
         at = lambda v: plot.left() + (min(max(v, low), high) - low) / (high - low) * plot.width()  # noqa: E731
-        painter.setFont(plot_font(self.font(), 0.92, bold=True))
         heading = QRectF(rect.left(), rect.top(), rect.width(), line)
         painter.setFont(plot_font(self.font(), 0.88))
         outside = ""
         if limits:
-            outside = f"{np.mean((values < limits[0]) | (values > limits[1])):.0%} pay".replace("%", " %")
+            outside = f"{np.mean((values < limits[0]) | (values > limits[1])):.0%} outside".replace("%", " %")
             free = QRectF(QPointF(at(limits[0]), plot.top()), QPointF(at(limits[1]), plot.bottom()))
             painter.fillRect(free, colour(ink, 0.10))
         draw_text(painter, heading, outside, ink, RIGHT)
@@ -81,9 +80,9 @@ class Histograms(QWidget):
         centres = low + (np.arange(BINS) + 0.5) * (high - low) / BINS
         for i, (count, centre) in enumerate(zip(counts, centres, strict=True)):
             if count:
-                pays = limits and not limits[0] <= centre <= limits[1]
+                beyond = limits and not limits[0] <= centre <= limits[1]
                 bar = QRectF(plot.left() + i * step + 0.5, plot.bottom() - count * tall, step - 1, count * tall)
-                painter.fillRect(bar, colour(ink, 0.95 if pays else 0.5))
+                painter.fillRect(bar, colour(ink, 0.95 if beyond else 0.5))
         painter.setPen(QPen(colour(theme.line), 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         for limit in limits or ():

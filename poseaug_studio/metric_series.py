@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,16 +48,22 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
     if weight <= 0 or not len(values):
         return values
     # Block by block, each a product with a triangle of powers: a Python loop would take a second on a long run.
-    powers = weight ** np.arange(BLOCK + 1)
-    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
-    triangle = np.where(lag >= 0, powers[lag.clip(0)], 0.0) * (1 - weight)
+    triangle, powers = _triangle(weight)
     out, past = np.empty(len(values)), 0.0
     for start in range(0, len(values), BLOCK):
         block = values[start : start + BLOCK]
         n = len(block)
-        out[start : start + n] = triangle[:n, :n] @ block + powers[1 : n + 1] * past
+        out[start : start + n] = triangle[:n, :n] @ block + powers[:n] * past
         past = out[start + n - 1]
     return out / (1 - weight ** np.arange(1, len(values) + 1))
+
+
+@lru_cache(maxsize=4)
+def _triangle(weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """What a block's values, and the average before it, give to each of its averages."""
+    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
+    powers = weight ** np.arange(BLOCK + 1)
+    return np.where(lag >= 0, powers[lag.clip(0)], 0.0) * (1 - weight), powers[1:]
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,5 +75,6 @@ def thin(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarra
     padded = np.concatenate((y, np.full(count * size - len(y), y[-1]))).reshape(count, size)
     starts = np.arange(count) * size
     keep = np.concatenate((starts + padded.argmin(1), starts + padded.argmax(1), [len(x) - 1]))
-    keep = np.unique(keep.clip(0, len(x) - 1))
+    keep = np.sort(keep.clip(0, len(x) - 1))
+    keep = keep[np.diff(keep, prepend=-1) > 0]
     return x[keep], y[keep]
