@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -41,6 +42,18 @@ def test_every_dependency_is_pinned_within_its_range(python):
     for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]:
         requirement = Requirement(line)
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), line
+
+
+def test_dependencies_are_those_that_are_imported():
+    imported = set()
+    for path in [*ROOT.glob("poseaug_core/**/*.py"), *ROOT.glob("poseaug_studio/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            imported |= {name.split(".")[0] for name in names}
+    imported -= sys.stdlib_module_names | {"poseaug_core", "poseaug_studio"}
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert {canonicalize_name({"PySide6": "PySide6-Essentials"}.get(name, name)) for name in imported} == declared
 
 
 def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
