@@ -132,7 +132,8 @@ class ProjectionStrip(QWidget):
 
     def _paint_stage(self, painter: QPainter, index: int, card: QRectF) -> None:
         snapshot, row, look = self._shown
-        uv = snapshot.uv[index, row].astype(np.float64)
+        stages = np.nan_to_num(snapshot.uv[:, row].astype(np.float64)).clip(-100, 100)
+        uv = stages[index]
         centre, half = self._frame(uv)
         scale = min(card.width(), card.height()) / 2 / half
         middle = np.array((card.center().x(), card.center().y()))

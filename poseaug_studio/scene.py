@@ -122,7 +122,7 @@ class ScenePanel(QWidget):
         self._row = 0
         self._build(opengl)
         self.camera.changed.connect(self._camera_moved)
-        selection.part_changed.connect(lambda part: self.set_look(part=part))
+        selection.part_changed.connect(self._part_chosen)
         self.set_theme(theme)
 
     def _build(self, opengl: bool | None) -> None:
@@ -213,6 +213,9 @@ class ScenePanel(QWidget):
         self._colouring.value = COLOURINGS.index(self.look.colouring)
         self._colouring.update()
         self._show()
+
+    def _part_chosen(self, part: str) -> None:
+        self.set_look(part=part)
 
     def _show(self) -> None:
         if self._snapshot is None:

@@ -164,7 +164,7 @@ class GLViews(app.Canvas):
         self._ground["u_dark"] = (0.0, 0.0, 0.0, 0.85) if dark else (0.11, 0.16, 0.24, 0.5)
         for mesh in (*self._bodies, *self._ghosts):
             mesh.program["u_rim"] = mix(rgb(theme.surface), np.zeros(3), 0.5) if dark else rgb(theme.text)
-            mesh.program["u_ambient"] = 0.3 if dark else 0.5
+            mesh.program["u_ambient"] = 0.3 if dark else 0.58
         self.update()
 
     def set_figures(self, figures: tuple[StageFigure, ...]) -> None:
