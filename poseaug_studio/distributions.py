@@ -98,6 +98,7 @@ class DistributionsPanel(PlotPanel):
         self.pin_button.pressed.connect(self.pin)
         self.columns.removed.connect(self.unpin)
         self._theme_changed()
+        self._show()
 
     def sizeHint(self) -> QSize:
         return QSize(500, 260)

@@ -1,0 +1,124 @@
+"""The distributions panel and its sphere."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from poseaug_core.diversity import view_diversity
+from poseaug_core.palette import DARK, LIGHT
+from poseaug_studio.distributions import DistributionsPanel
+from poseaug_studio.selection import Selection
+from poseaug_studio.viewsphere import GRID, directions, screen_axes, sphere_density
+from tests.studio.fakes import make_snapshot
+from tests.studio.pictures import assert_like_picture, pixels, typeface  # noqa: F401
+
+
+@pytest.fixture
+def panel(qtbot, typeface):  # noqa: F811
+    panel = DistributionsPanel(DARK, Selection())
+    qtbot.addWidget(panel)
+    panel.resize(500, 260)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+def test_reference_picture_of_view_points(panel, theme):
+    panel.set_theme(theme)
+    panel.present(make_snapshot(300), 1)
+    assert_like_picture(panel, f"distributions_{theme.name}")
+
+
+def test_reference_picture_of_the_sphere(panel):
+    panel.present(make_snapshot(300), 1)
+    panel.view.choose(1)
+    assert_like_picture(panel, "distributions_sphere")
+
+
+def test_reference_picture_of_positions_with_a_pin(panel):
+    panel.present(make_snapshot(60), 1)
+    panel.pin()
+    panel.present(make_snapshot(300), 1)
+    panel.kind.choose(1)
+    assert_like_picture(panel, "distributions_pinned")
+
+
+def test_a_pin_keeps_its_points_when_new_snapshots_come(panel, qtbot):
+    first, second = make_snapshot(60), make_snapshot(360)
+    panel.present(first, 0)
+    qtbot.mouseClick(panel.pin_button, Qt.MouseButton.LeftButton)
+    panel.present(second, 0)
+    pinned = panel.columns.pins[0]
+    assert pinned.note == "step 60"
+    assert np.array_equal(pinned.view_point, first.view_point[1])
+    assert np.array_equal(panel.columns.now[1].view_point, second.view_point[1])
+    assert panel.columns.diversity(pinned) == view_diversity(first.view_point[1])
+
+
+def test_a_cross_removes_its_pin_and_no_other(panel, qtbot):
+    for step in (60, 120, 180):
+        panel.present(make_snapshot(step), 0)
+        panel.pin()
+    columns = panel.columns
+    cross = columns._cross(columns._cells()[3])
+    qtbot.mouseClick(columns, Qt.MouseButton.LeftButton, pos=cross.center().toPoint())
+    assert [pin.note for pin in panel.pins] == ["step 60", "step 180"]
+
+
+def test_one_scale_for_every_column(panel):
+    panel.present(make_snapshot(360), 0)
+    original, augmented = panel.columns.densities(panel.columns.ranges(1.5))
+    assert max(original.max(), augmented.max()) == pytest.approx(1)
+    assert original.max() > augmented.max()  # the narrower distribution is the denser one
+
+
+def test_a_metre_is_as_long_across_as_up(panel):
+    panel.present(make_snapshot(360), 0)
+    panel.kind.choose(1)
+    (x0, x1), (y0, y1) = panel.columns.ranges(1.6)
+    assert (x1 - x0) / (y1 - y0) == pytest.approx(1.6)
+
+
+def test_pretraining_shows_the_original_alone_and_pins_nothing(panel, qtbot):
+    panel.present(make_snapshot(10, phase="pretrain"), 0)
+    assert [d.title for d in panel.columns.now] == ["Original"]
+    assert not panel.pin_button.isEnabled()
+    panel.pin()
+    assert panel.pins == []
+
+
+def test_without_a_snapshot_a_sentence(panel):
+    empty = pixels(panel)
+    panel.present(make_snapshot(300), 0)
+    assert np.abs(pixels(panel) - empty).mean() > 3
+    panel.present(None, 0)
+    assert np.array_equal(pixels(panel), empty)
+
+
+def test_dragging_turns_every_sphere(panel, qtbot):
+    panel.present(make_snapshot(300), 0)
+    panel.view.choose(1)
+    before, eye = pixels(panel), panel.columns.eye
+    qtbot.mousePress(panel.columns, Qt.MouseButton.LeftButton, pos=QPoint(120, 100))
+    qtbot.mouseMove(panel.columns, QPoint(80, 100))
+    qtbot.mouseRelease(panel.columns, Qt.MouseButton.LeftButton, pos=QPoint(80, 100))
+    assert panel.columns.eye == (eye[0] + 40, eye[1])
+    assert np.abs(pixels(panel) - before).mean() > 0.5
+
+
+def test_sphere_density_is_one_on_average_and_peaks_at_its_points():
+    rows, columns = GRID
+    elevation = -90 + 180 * (np.arange(rows) + 0.5) / rows
+    density = sphere_density(np.array([[90.0, 30.0]]))
+    weights = np.cos(np.radians(elevation))[:, None] * np.ones(columns)
+    assert (density * weights).sum() / weights.sum() == pytest.approx(1, rel=0.02)
+    i, j = np.unravel_index(density.argmax(), GRID)
+    assert elevation[i] == pytest.approx(30, abs=180 / rows)
+    assert -180 + 360 * (j + 0.5) / columns == pytest.approx(90, abs=360 / columns)
+
+
+def test_seen_from_the_front_the_bodys_left_is_on_the_right():
+    x, _, z = screen_axes(0, 0) @ directions(90.0, 0.0)
+    assert x == pytest.approx(1) and z == pytest.approx(0, abs=1e-6)
+    assert screen_axes(25, 15) @ directions(25.0, 15.0) == pytest.approx([0, 0, 1], abs=1e-6)
