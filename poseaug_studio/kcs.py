@@ -129,7 +129,7 @@ class KcsPanel(PlotPanel):
         fixed = 8 + headings + captions + 14 + 10 + accuracy + 8
         count = len(self.skeleton.parts) + 1
         side = max(40.0, min(side, height - fixed - count * 27))
-        row = max(22.0, min(62.0, (height - fixed - side) / count))
+        row = max(22.0, min(70.0, (height - fixed - side) / count))
         y = 8.0
         title = QRectF(MARGIN, y, inner, line + 4)
         y += line + 6

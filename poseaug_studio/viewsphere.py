@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen
 
 from poseaug_studio.plotting import CENTRE, colour, colour_image, draw_text, ramp
 from poseaug_studio.theme import Theme
@@ -26,7 +26,9 @@ def directions(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
 
 def sphere_density(view_point: np.ndarray) -> np.ndarray:
     """GRID of density per solid angle of (n, 2) azimuths and elevations; row 0 looks from below, relative to even."""
-    sums = np.exp(KAPPA * (_grid() @ directions(*view_point.T).T - 1)).sum(-1)
+    # einsum: BLAS would wake its threads for this, which the training needs.
+    cosines = np.einsum("gi,ni->gn", _grid(), directions(*view_point.T))
+    sums = np.exp(KAPPA * (cosines - 1)).sum(-1)
     even = (1 - np.exp(-2 * KAPPA)) / (2 * KAPPA)  # mean of the kernel over the sphere
     return (sums / (max(len(view_point), 1) * even)).reshape(GRID)
 
@@ -88,16 +90,19 @@ def paint_sphere(
     painter.drawImage(globe, image)
     painter.restore()
     axes = screen_axes(*eye)
-    painter.setPen(QPen(colour(theme.text, 0.13), 1))
-    painter.setBrush(colour(theme.text, 0.0))
-    around, across = np.linspace(-180, 180, 73), np.linspace(-90, 90, 37)
-    for elevation in (-60, -30, 30, 60):
-        _paint_arc(painter, globe, axes, directions(around, np.full(73, elevation)))
-    for azimuth in range(-180, 180, 45):
-        _paint_arc(painter, globe, axes, directions(np.full(37, azimuth), across))
-    painter.setPen(QPen(colour(theme.text, 0.4), 1))
-    _paint_arc(painter, globe, axes, directions(around, np.zeros(73)))
+    grid, equator = _graticule(*eye)
+    painter.save()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.translate(globe.center())
+    painter.scale(size / 2, size / 2)
+    for path, strength in ((grid, 0.13), (equator, 0.4)):
+        pen = QPen(colour(theme.text, strength), 1)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.drawPath(path)
+    painter.restore()
     painter.setPen(QPen(colour(theme.line), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawEllipse(globe)
     for azimuth, name in ((0, "front"), (90, "left"), (180, "back"), (-90, "right")):
         x, y, z = axes @ directions(azimuth, 0.0)
@@ -121,15 +126,24 @@ def _at(globe: QRectF, x: float, y: float) -> QPointF:
     return QPointF(globe.center().x() + x * globe.width() / 2, globe.center().y() - y * globe.height() / 2)
 
 
-def _paint_arc(painter: QPainter, globe: QRectF, axes: np.ndarray, points: np.ndarray) -> None:
-    """The part of a line on the sphere (n, 3) that faces the eye."""
-    x, y, z = axes @ points.T
-    run: list[QPointF] = []
-    for a, b, facing in zip(x, y, z >= -0.01, strict=True):
-        if facing:
-            run.append(_at(globe, float(a), float(b)))
-        elif run:
-            painter.drawPolyline(QPolygonF(run))
-            run = []
-    if len(run) > 1:
-        painter.drawPolyline(QPolygonF(run))
+@lru_cache(maxsize=8)
+def _graticule(azimuth: float, elevation: float) -> tuple[QPainterPath, QPainterPath]:
+    """Parallels and meridians, and the equator, of the half that faces the eye, on a disc of radius 1, y down."""
+    axes = screen_axes(azimuth, elevation)
+    around, across = np.linspace(-180, 180, 73), np.linspace(-90, 90, 37)
+    arcs = [directions(around, np.full(73, e)) for e in (-60, -30, 30, 60)]
+    arcs += [directions(np.full(37, a), across) for a in range(-180, 180, 45)]
+    return _facing(arcs, axes), _facing([directions(around, np.zeros(73))], axes)
+
+
+def _facing(arcs: list[np.ndarray], axes: np.ndarray) -> QPainterPath:
+    """The parts of arcs (n, 3) on the sphere that face the eye."""
+    path = QPainterPath()
+    for arc in arcs:
+        drawing = False
+        for x, y, z in (axes @ arc.T).T:
+            point = QPointF(float(x), -float(y))
+            if z >= -0.01:
+                path.lineTo(point) if drawing else path.moveTo(point)
+            drawing = bool(z >= -0.01)
+    return path
