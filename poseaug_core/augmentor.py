@@ -99,7 +99,7 @@ def _trunk_mask(skeleton: Skeleton, like: Tensor) -> Tensor:
 
 def _thorax_mask(skeleton: Skeleton, like: Tensor) -> Tensor:
     fixed = skeleton.length_groups[skeleton.names.index("thorax") - 1]
-    return _mask(tuple(group != fixed for group in range(skeleton.length_groups.max() + 1)), like)
+    return _mask(tuple(bool(group != fixed) for group in range(skeleton.length_groups.max() + 1)), like)
 
 
 _masks: dict = {}

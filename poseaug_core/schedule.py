@@ -66,9 +66,9 @@ class Schedule:
         return sum(self.iterations(s, self.poses) for phase, epoch in lengths for s in self.stages(phase, epoch))
 
     def start(self) -> Position:
-        return self.settle(Position())
+        return self._settle(Position(), 0)
 
-    def settle(self, position: Position) -> Position:
+    def _settle(self, position: Position, kept: int) -> Position:
         """The position itself, or the first one after it that has something to do."""
         epochs = {"pretrain": self.pretrain_epochs, "poseaug": self.config.epochs}
         while position.phase != "done":
@@ -77,14 +77,15 @@ class Schedule:
                 position = replace(position, phase=phase, epoch=0, stage=0, iteration=0)
             elif position.stage >= len(self.stages(position.phase, position.epoch)):
                 position = replace(position, epoch=position.epoch + 1, stage=0, iteration=0)
+            elif position.iteration >= self.iterations(self._stage(position), kept):
+                position = replace(position, stage=position.stage + 1, iteration=0)
             else:
                 break
         return position
 
+    def _stage(self, position: Position) -> str:
+        return self.stages(position.phase, position.epoch)[position.stage]
+
     def advance(self, position: Position, kept: int) -> Position:
         """The position after one iteration."""
-        stage = self.stages(position.phase, position.epoch)[position.stage]
-        position = replace(position, step=position.step + 1, iteration=position.iteration + 1)
-        if position.iteration >= self.iterations(stage, kept):
-            position = replace(position, stage=position.stage + 1, iteration=0)
-        return self.settle(position)
+        return self._settle(replace(position, step=position.step + 1, iteration=position.iteration + 1), kept)

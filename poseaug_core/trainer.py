@@ -117,7 +117,7 @@ class Trainer:
             before = self.position
             self.step(controls)
             clock.tick()
-            live.report(self._status("running", before, clock))
+            live.report(self._status(live, "running", before, clock))
             if self._due("evaluate", before):
                 self._evaluate(live, run)
                 clock.restart(self.position.step)
@@ -129,7 +129,7 @@ class Trainer:
                 self.save(run, "latest")
         self.save(run, "latest")
         state = "finished" if self.position.phase == "done" else "stopped"
-        live.report(self._status(state, self.position, clock))
+        live.report(self._status(live, state, self.position, clock))
 
     def observe(self, scalars: dict[str, float]) -> Snapshot:
         controls = scheduled(self.config, self.controls, self.position.phase, self.position.epoch)
@@ -167,12 +167,14 @@ class Trainer:
             self.best = values[BEST_BY]
             self.save(run, "best_source")
 
-    def _status(self, state: str, at: Position, clock: _Clock) -> Status:
+    def _status(self, live: Live, state: str, at: Position, clock: _Clock) -> Status:
         phases = {"pretrain": self.schedule.pretrain_epochs, "poseaug": self.config.epochs}
         stage = self.schedule.stages(at.phase, at.epoch)[at.stage] if at.phase in phases else ""
         left = self.schedule.total() - self.position.step
-        return Status(
-            state=state, phase=at.phase, stage=stage, step=self.position.step, steps=self.schedule.total(),
+        return replace(
+            live.status,
+            state=state,
+            message="", phase=at.phase, stage=stage, step=self.position.step, steps=self.schedule.total(),
             epoch=at.epoch, epochs=phases.get(at.phase, 0), rate=clock.rate, eta=max(left, 0) / clock.rate if clock.rate else None,
             done=1.0, device=str(self.device), memory=memory_held(self.device), controls=self.controls,
         )  # fmt: skip
@@ -189,12 +191,12 @@ class Trainer:
         for name, network in self.networks.named().items():
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimiser in self.updates.optimisers.items():
-            for index, values in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser.{name}.{index}.{key}": value for key, value in values.items()}
+            tensors |= {f"optimiser.{name}.{key}": value for key, value in optimiser.state().items()}
         tensors |= {"pool3d": self.updates.pool3d.poses, "pool2d": self.updates.pool2d.poses}
         tensors |= {f"epoch.{name}": value for name, value in self.epoch.state().items()}
         tensors |= {f"meter.{name}": value for name, value in self.updates.meter.sums.items()}
         meta = {
+            "step": self.position.step,
             "position": dataclasses.asdict(self.position),
             "controls": dataclasses.asdict(self.controls),
             "pools": [self.updates.pool3d.filled, self.updates.pool2d.filled],
@@ -210,11 +212,7 @@ class Trainer:
         for name, network in self.networks.named().items():
             network.load_state_dict(_under(tensors, name))
         for name, optimiser in self.updates.optimisers.items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _under(tensors, f"optimiser.{name}").items():
-                index, part = key.split(".")
-                state.setdefault(int(index), {})[part] = value
-            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+            optimiser.load_state(_under(tensors, f"optimiser.{name}"))
         self.generator.set_state(tensors["generator"].cpu())
         for pool, poses, filled in zip(
             (self.updates.pool3d, self.updates.pool2d),
@@ -236,7 +234,7 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
-    from poseaug_core.checkpoints import load_estimator_weights
+    from poseaug_core.weights import load_estimator_weights
 
     weights = load_estimator_weights(config.estimator_weights)
     expected = {name: tuple(value.shape) for name, value in estimator.state_dict().items()}

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from poseaug_core import losses
+from poseaug_core.adam import Adam
 from poseaug_core.augmentor import Augmented, Augmentor
 from poseaug_core.config import Config
 from poseaug_core.controls import Controls
@@ -72,17 +73,14 @@ class Updates:
 
     def __init__(self, config: Config, networks: Networks, generator: Generator, device: torch.device):
         self.config, self.networks, self.generator, self.device = config, networks, generator, device
-        self.optimisers = {name: self._adam(network) for name, network in networks.named().items()}
+        self.optimisers = {name: Adam(network.parameters()) for name, network in networks.named().items()}
         self.pool3d = HistoryPool(config.pool_size, 16, 3, device=device)
         self.pool2d = HistoryPool(config.pool_size, 16, 2, device=device)
         self.meter = Meter()
 
-    def _adam(self, network: nn.Module) -> torch.optim.Adam:
-        return torch.optim.Adam(network.parameters(), lr=0.0, fused=self.device.type in ("cpu", "cuda"))
-
     def restart_estimator_optimiser(self) -> None:
         """A new Adam for the estimator, as PoseAug starts after pre-training."""
-        self.optimisers["estimator"] = self._adam(self.networks.estimator)
+        self.optimisers["estimator"] = Adam(self.networks.estimator.parameters())
 
     def augmentor(
         self,
@@ -169,9 +167,5 @@ class Updates:
             return self.networks.estimator(uv, self.generator).float()
 
     def _descend(self, name: str, loss: Tensor, lr: float) -> None:
-        optimiser, network = self.optimisers[name], self.networks.named()[name]
-        optimiser.param_groups[0]["lr"] = lr
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), self.config.gradient_clip, foreach=True)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        self.optimisers[name].update(lr, self.config.gradient_clip)

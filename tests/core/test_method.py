@@ -187,7 +187,9 @@ def test_dropout_rate_scale_and_generator(rng):
     assert (out == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
     rows = (out == 0).float().mean(1)
     assert rows.std() < 0.03, "every byte of a word must be as random as the others"
-    assert torch.equal(dropout(x, 0.25, torch.Generator().manual_seed(5)), dropout(x, 0.25, torch.Generator().manual_seed(5)))
+    assert torch.equal(
+        dropout(x, 0.25, torch.Generator().manual_seed(5)), dropout(x, 0.25, torch.Generator().manual_seed(5))
+    )
     assert dropout(x, 0.25, None) is x
 
 
@@ -221,3 +223,21 @@ def test_protocols_differ_by_the_root(rng):
     assert fourteen["3dhp14/pck150"] < sixteen["poseaug16/pck150"]
     assert errors["pa_mpjpe"].mean() < errors["mpjpe"].mean()
     assert errors["n_mpjpe"].mean() <= errors["mpjpe"].mean() + 1e-3
+
+
+def test_adam_is_torchs(rng):
+    from poseaug_core.adam import Adam
+
+    ours, theirs = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    adam, reference = Adam(ours.parameters()), torch.optim.Adam(theirs.parameters(), lr=1e-2)
+    for scale in (0.01, 1.0, 100.0):
+        x = scale * torch.randn(7, 5, generator=rng)
+        for network in (ours, theirs):
+            network(x).square().mean().backward()
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        reference.step()
+        reference.zero_grad()
+        adam.update(1e-2, clip=1.0)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+    assert all(p.grad is None for p in ours.parameters())

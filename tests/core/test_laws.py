@@ -1,0 +1,236 @@
+"""Laws of the loop: watching, pausing, stopping and replaying change nothing; every knob changes something."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from poseaug_core.config import SETTINGS, make_config
+from poseaug_core.controls import KNOBS, Controls
+from poseaug_core.live import Live
+from poseaug_core.runs import Run
+from poseaug_core.schedule import Position, Schedule
+from poseaug_core.trainer import Trainer
+from tests.core.small import SMALL, same, small_config, small_data
+
+
+def train(folder, config, live=None, steer=None):
+    """The state after a whole run; steer(live, step) is called when the trainer asks for its turn."""
+    live = live or Live(config.controls)
+    trainer = Trainer(config, small_data())
+    run = Run.create(folder, config, {})
+    if steer:
+        turn = live.turn
+        live.turn = lambda: (steer(live, trainer.position.step), turn())[1]
+    trainer.run(live, run)
+    run.close()
+    return trainer.state()
+
+
+@pytest.fixture
+def headless(tmp_path):
+    return train(tmp_path / "headless", small_config())
+
+
+def test_headless_equals_watched(tmp_path, headless):
+    """A watcher that takes every snapshot it can get, from another thread, leaves the numbers alone."""
+    live, taken = Live(), []
+
+    def watch():
+        while live.status.state not in ("finished", "failed", "stopped"):
+            if snapshot := live.take():
+                taken.append(snapshot.step)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    watched = train(tmp_path / "watched", small_config(), live)
+    watcher.join()
+    assert len(taken) > 5
+    assert same(watched[0], headless[0]) and watched[1] == headless[1]
+
+
+def test_recording_cadence_changes_nothing(tmp_path, headless):
+    often = train(tmp_path / "often", small_config(snapshot_every=1, evaluate_iterations=3))
+    assert all(torch.equal(often[0][k], v) for k, v in headless[0].items() if not k.startswith("meter."))
+
+
+def test_paused_equals_uninterrupted(tmp_path, headless):
+    live, done = Live(), []
+    live.pause()
+    worker = threading.Thread(target=lambda: done.append(train(tmp_path / "paused", small_config(), live)))
+    worker.start()
+    assert live.wait("paused", timeout=60) and live.take() is not None, "a paused run shows where it stands"
+    live.allow(3)
+    assert live.wait("running", timeout=60) and live.wait("paused", timeout=60)
+    assert live.status.step == 3
+    live.resume()
+    worker.join(60)
+    assert same(done[0][0], headless[0])
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 8, 11, 15, 16])
+def test_resumed_equals_uninterrupted(tmp_path, headless, stop_at):
+    """Stopped in every stage: pre-training, warm-up, augmenting, both estimator passes."""
+    live = Live()
+    folder = tmp_path / "stopped"
+    train(folder, small_config(), live, lambda live, step: live.stop() if step == stop_at else None)
+    assert live.status.state == "stopped"
+    run, tensors, meta = Run.resume(folder)
+    assert meta["step"] == stop_at
+    trainer = Trainer(run.config, small_data())
+    trainer.load_state(tensors, meta)
+    trainer.run(Live(trainer.controls), run)
+    run.close()
+    state = trainer.state()
+    assert same(state[0], headless[0]) and state[1] == headless[1]
+    steps = Run.open(folder).steps().tolist()
+    assert steps == sorted(set(steps)) and steps[-1] == headless[1]["step"]
+
+
+def test_stop_ends_a_paused_run(tmp_path):
+    live = Live()
+    live.pause()
+    worker = threading.Thread(target=train, args=(tmp_path / "run", small_config(), live))
+    worker.start()
+    assert live.wait("paused", timeout=60)
+    live.stop()
+    worker.join(60)
+    assert live.status.state == "stopped" and live.status.step == 0
+
+
+def test_control_log_records_what_was_turned(tmp_path, headless):
+    def steer(live, step):
+        if step == 5:
+            live.steer(replace(live.controls, weight_range=9.0, beta_ba=4.0))
+
+    steered = train(tmp_path / "steered", small_config(), None, steer)
+    assert not same(steered[0], headless[0])
+    assert Run.open(tmp_path / "steered").control_log() == [
+        {"step": 5, "field": "beta_ba", "old": None, "new": 4.0},
+        {"step": 5, "field": "weight_range", "old": 3.0, "new": 9.0},
+    ]
+
+
+OTHER = {name: (not knob.default) if knob.kind == "bool" else None for name, knob in KNOBS.items()}
+OTHER |= {
+    "beta_ba": 1.5, "tolerance_ba": 0.0, "beta_rt": 2.0, "tolerance_rt": 0.0, "range_mean": 0.9, "range_width": 0.0,
+    "length_limit": 0.0, "weight_adversarial2d": 3.0, "weight_adversarial3d": 1.0, "weight_range": 7.0,
+    "weight_limit": 9.0,
+    "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0, "lr_augmentor": 1e-2, "lr_discriminator": 1e-2,
+    "lr_estimator": 1e-2, "discriminator_interval": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_every_knob_changes_a_weight(knob):
+    """One epoch with feedback, estimator included, from the same start: turning the knob must end elsewhere."""
+    config = small_config(pretrain_epochs=1, warmup_epochs=0, epochs=1)
+
+    def weights(controls):
+        trainer = Trainer(config, small_data())
+        while trainer.position.phase != "done":
+            trainer.step(controls)
+        return {k: v for name, n in trainer.networks.named().items() for k, v in n.state_dict(prefix=name).items()}
+
+    assert not same(weights(Controls()), weights(replace(Controls(), **{knob: OTHER[knob]})))
+
+
+@pytest.mark.parametrize(
+    "knob, network",
+    [("learn_augmentor", "augmentor"), ("learn_discriminators", "d3d"), ("learn_estimator", "estimator")],
+)
+def test_who_does_not_learn_keeps_its_weights(knob, network):
+    config = small_config(pretrain_epochs=0, warmup_epochs=0, epochs=1)
+    trainer = Trainer(config, small_data())
+    before = [p.clone() for p in trainer.networks.named()[network].parameters()]
+    while trainer.position.phase != "done":
+        trainer.step(replace(Controls(), **{knob: False}))
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.networks.named()[network].parameters(), strict=True))
+
+
+METHOD_SETTINGS = {
+    "estimator": "vpose", "estimator_width": 24, "augmentation": "none", "fix_trunk": False, "swap_bone_lengths": False,
+    "keep_rule": "inside", "feedback_statistics": "kept", "estimator_batches": "mixed", "beta_ba_start": 1.0,
+    "beta_ba_end": 20.0,
+    "beta_rt": 2.0, "seed": 7, "precision": "bfloat16", "batch_size": 10, "pretrain_epochs": 2, "pretrain_lr": 1e-2,
+    "epochs": 2,
+    "warmup_epochs": 2, "warmup_iterations": 7, "lr_augmentor": 1e-2, "lr_discriminator": 1e-2, "lr_estimator": 1e-2,
+    "gradient_clip": 1e-3, "pool_size": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", METHOD_SETTINGS)
+def test_every_setting_of_the_method_changes_a_weight(setting):
+    def estimator(**overrides):
+        # Narrow tolerances, so that feedback acts in a run this short.
+        held = {"tolerance_ba": 0.0, "tolerance_rt": 0.0, "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0}
+        trainer = Trainer(small_config(**held, **overrides), small_data())
+        while trainer.position.phase != "done":
+            trainer.step(trainer.config.controls)
+        return dict(trainer.networks.estimator.state_dict()) | dict(trainer.networks.augmentor.state_dict())
+
+    assert setting in SETTINGS
+    assert not same(estimator(), estimator(**{setting: METHOD_SETTINGS[setting]}))
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "quantum"])
+def test_a_device_that_is_not_there_is_refused(device):
+    from poseaug_core.errors import UserError
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if there.get(device):
+        pytest.skip(f"{device} is here")
+    with pytest.raises(UserError, match=device):
+        Trainer(small_config(device=device), small_data())
+
+
+def walk(schedule, kept):
+    position, seen = schedule.start(), []
+    while position.phase != "done":
+        seen.append((position.phase, position.epoch, schedule.stages(position.phase, position.epoch)[position.stage]))
+        position = schedule.advance(position, kept)
+    return seen, position
+
+
+def test_schedule_of_the_released_preset():
+    config = make_config(batch_size=16, pretrain_epochs=1, epochs=3)
+    seen, end = walk(Schedule(config, 40), kept=20)
+    per = [("pretrain", 0, "pretrain")] * 3 + [("poseaug", e, "warm-up") for e in (0, 1) for _ in range(3)]
+    per += (
+        [("poseaug", 2, "augment")] * 3
+        + [("poseaug", 2, "estimate augmented")] * 2
+        + [("poseaug", 2, "estimate real")] * 3
+    )
+    assert seen == per and end == Position("done", 0, 0, 0, len(per))
+
+
+def test_warm_up_lasts_until_both_limits_have_passed():
+    schedule = Schedule(make_config(batch_size=16, warmup_epochs=1, warmup_iterations=10), 40)
+    assert [schedule.warming_up(e) for e in range(6)] == [True, True, True, True, False, False]
+
+
+def test_without_augmentation_the_estimator_takes_as_many_steps():
+    count = lambda **kw: sum("estimate" in s for _, _, s in walk(Schedule(small_config(**kw), 40), 40)[0])  # noqa: E731
+    assert count() == count(augmentation="none") == count(estimator_batches="mixed") + 2
+    assert not any(
+        s in ("warm-up", "augment") for _, _, s in walk(Schedule(small_config(augmentation="none"), 40), 40)[0]
+    )
+
+
+def test_when_no_augmented_pair_is_kept_the_run_goes_on(tmp_path):
+    """Every pair outside the image: the augmented pass is empty and skipped."""
+    seen, _ = walk(Schedule(small_config(), 40), kept=0)
+    assert "estimate augmented" not in {s for _, _, s in seen}
+
+
+def test_a_set_smaller_than_a_batch_trains(tmp_path):
+    state = train(tmp_path / "run", small_config(batch_size=1024))
+    assert state[1]["position"]["phase"] == "done"
+    assert all(value.isfinite().all() for value in state[0].values() if value.is_floating_point())
+
+
+def test_small_settings_exist():
+    assert set(SMALL) <= set(SETTINGS)
