@@ -49,42 +49,64 @@ def legs(c: Curves, thigh, shin, lean) -> Angles:
     return out
 
 
-def _gait(c: Curves, rate, swing, lift_knee, bent, arm, elbow, lean, raised) -> Angles:
-    """Legs and arms in opposition."""
-    phase = c.phase(rate)
+def _cycle(*samples: float) -> np.ndarray:
+    """Fourier coefficients, six harmonics, of a curve sampled at every twentieth of a gait cycle."""
+    return np.fft.rfft(samples)[:7] / len(samples)
+
+
+#: Thigh forward of vertical and knee flexion, degrees, from one contact of the foot to its next.
+_WALK = (
+    _cycle(30, 28, 25, 21, 17, 12, 8, 3, -2, -6, -10, -11, -7, 0, 10, 19, 26, 31, 33, 32),
+    _cycle(5, 10, 16, 17, 15, 11, 8, 6, 5, 7, 12, 22, 36, 50, 59, 59, 50, 37, 20, 8),
+)
+_RUN = (
+    _cycle(35, 33, 30, 23, 15, 7, 0, -6, -9, -9, -5, 5, 17, 29, 39, 45, 48, 48, 45, 40),
+    _cycle(18, 28, 38, 42, 38, 30, 22, 17, 20, 38, 58, 78, 93, 101, 99, 89, 73, 54, 34, 20),
+)
+
+
+def _along(cycle: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """The curve of ``_cycle`` at phases in radians."""
+    harmonics = np.exp(1j * phase[:, None] * np.arange(1, len(cycle)))
+    return cycle[0].real + 2 * (harmonics @ cycle[1:]).real
+
+
+def _gait(c: Curves, cycle, phase, stride, arm, elbow, lean) -> Angles:
+    """Legs half a cycle apart, arms against them."""
+    sway = np.cos(phase)
     out: Angles = {
         "yaw": c.uniform(-25, 25) * c.time + c.drift(3), "pitch": lean, "roll": 2.5 * np.sin(phase),
-        "waist yaw": 8 * np.sin(phase), "neck yaw": c.drift(12), "neck pitch": c.uniform(-5, 12) + c.drift(3),
+        "waist yaw": 8 * sway, "neck yaw": c.drift(12), "neck pitch": c.uniform(-5, 12) + c.drift(3),
         "waist pitch": c.uniform(0, 6),
     }  # fmt: skip
     for side, shift in (("left", 0.0), ("right", np.pi)):
         own = phase + shift
+        thigh, knee = (_along(curve, own) for curve in cycle)
+        size = stride * c.cycles(own, 0.95, 1.05)
         out |= {
-            f"{side} hip flexion": lean + raised + swing * np.sin(own) * c.cycles(own, 0.9, 1.1),
-            f"{side} knee": bent + lift_knee * np.exp(2.2 * (np.cos(own + 0.6) - 1)) * c.cycles(own, 0.88, 1.1),
+            f"{side} hip flexion": lean + size * thigh,
+            f"{side} knee": size * knee,
             f"{side} hip abduction": c.uniform(0, 4),
             f"{side} hip rotation": c.uniform(0, 10),
-            f"{side} shoulder flexion": -arm * np.sin(own) * c.cycles(own, 0.8, 1.2) + c.uniform(-4, 6),
+            f"{side} shoulder flexion": -arm * np.cos(own) * c.cycles(own, 0.8, 1.2) + c.uniform(-4, 6),
             f"{side} shoulder abduction": c.uniform(5, 14),
             f"{side} shoulder rotation": c.uniform(0, 30),
-            f"{side} elbow": elbow * (1 - 0.2 * np.sin(own)) + c.drift(3),
+            f"{side} elbow": elbow * (1 - 0.2 * np.cos(own)) + c.drift(3),
         }
-    return out | {"phase": phase}
+    return out
 
 
 def walk(c: Curves) -> Angles:
-    out = _gait(c, c.uniform(0.75, 1.05), c.uniform(19, 27), c.uniform(46, 58), c.uniform(4, 12), c.uniform(8, 26),
-                c.uniform(12, 40), c.uniform(-1, 5), c.uniform(3, 7))  # fmt: skip
-    del out["phase"]
-    return out
+    phase = c.phase(c.uniform(0.75, 1.05))
+    return _gait(c, _WALK, phase, c.uniform(0.8, 1.12), c.uniform(8, 26), c.uniform(12, 40), c.uniform(-1, 5))
 
 
 def run(c: Curves) -> Angles:
-    out = _gait(c, c.uniform(1.25, 1.6), c.uniform(32, 42), c.uniform(72, 95), c.uniform(16, 24), c.uniform(28, 45),
-                c.uniform(75, 105), c.uniform(5, 12), c.uniform(10, 16))  # fmt: skip
-    # Both feet leave the ground as the thighs are furthest apart.
-    out["lift"] = c.uniform(0.04, 0.09) * np.clip(np.sin(out.pop("phase")) ** 2 * 2 - 1, 0, None)
-    return out
+    phase = c.phase(c.uniform(1.2, 1.5))
+    out = _gait(c, _RUN, phase, c.uniform(0.8, 1.1), c.uniform(28, 45), c.uniform(75, 105), c.uniform(5, 12))
+    # Both feet are in the air for the last quarter of each half cycle.
+    air = (phase / np.pi % 1 - 0.75).clip(0) / 0.25
+    return out | {"lift": c.uniform(0.04, 0.08) * np.sin(np.pi * air) ** 2}
 
 
 def reach(c: Curves) -> Angles:

@@ -113,5 +113,9 @@ def grounded(xyz: np.ndarray, lift: np.ndarray) -> np.ndarray:
     weight = np.exp(-low / 0.02)
     weight = weight[1:] * weight[:-1] + 1e-9
     steps = (weight[..., None] * np.diff(ankles[..., :2], axis=0)).sum(1) / weight.sum(1, keepdims=True)
+    # In the air the body goes on as it left the ground.
+    down = np.flatnonzero(lift[1:] < 0.005)
+    if 0 < len(down) < len(steps):
+        steps = np.stack([np.interp(np.arange(len(steps)), down, steps[down, axis]) for axis in (0, 1)], axis=1)
     root = np.column_stack((np.vstack((np.zeros(2), -np.cumsum(steps, axis=0))), height))
     return xyz + root[:, None]

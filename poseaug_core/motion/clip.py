@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,9 +30,6 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.xyz)
-
-    def with_xyz(self, xyz: np.ndarray) -> Clip:
-        return replace(self, xyz=xyz.astype(np.float32, copy=False))
 
 
 def tell(progress: Progress | None, fraction: float, text: str) -> None:

@@ -1,0 +1,121 @@
+"""Arrays: round trips, tags, and one entrance for every kind of source."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.geometry import project
+from poseaug_core.motion.demo import demo_set
+from poseaug_core.readers import READERS, convert_bvh, read_poses
+from poseaug_core.readers.arrays import read_arrays, read_bone_templates, write_arrays
+from tests.core.bvh_people import write_bvh
+
+COLUMNS = ("xyz", "uv", "camera", "tag")
+
+
+def same(a, b) -> bool:
+    return a.clips == b.clips and all(torch.equal(getattr(a, column), getattr(b, column)) for column in COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def poses():
+    return demo_set("source_test", seed=4, size=0.5)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for subject in (1, 2):
+        for take in (1, 2):
+            write_bvh(tmp_path / "mocap" / f"{subject:02}" / f"{subject:02}_{take:02}.bvh", seed=take, frames=30)
+    return tmp_path / "mocap"
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5", ".hdf5"])
+def test_written_poses_are_read_back_the_same(tmp_path, poses, suffix):
+    path = write_arrays(poses, tmp_path / f"poses{suffix}")
+    assert same(read_arrays(path), poses) and same(read_poses(path), poses)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name], "nothing else is left"
+
+
+def test_content_decides_not_the_suffix(tmp_path, poses):
+    path = write_arrays(poses, tmp_path / "poses.npz").rename(tmp_path / "poses.h5")
+    assert same(read_poses(path), poses)
+
+
+def test_tags_are_optional(tmp_path, poses):
+    columns = {"pose3d": poses.xyz.numpy(), "pose2d": poses.uv.numpy(), "cam": poses.camera.numpy()}
+    np.savez(tmp_path / "plain.npz", **columns)
+    plain = read_arrays(tmp_path / "plain.npz")
+    assert plain.clips == ("plain",) and plain.subjects() == [0]
+    assert plain.tag[:, 2].tolist() == list(range(len(poses)))
+    with h5py.File(tmp_path / "numbered.h5", "w") as file:
+        for key, column in columns.items():
+            file[key] = column.astype(np.float64)
+        file["clip"] = np.where(np.arange(len(poses)) < 10, 70, 900)
+    numbered = read_arrays(tmp_path / "numbered.h5")
+    assert numbered.clips == ("numbered 70", "numbered 900") and numbered.tag[[9, 10], 1].tolist() == [0, 1]
+
+
+def test_benchmark_arrays(mocap):
+    poses = read_poses(mocap / "bench" / "cross_dev.npz")
+    assert len(poses) == 8735 and poses.subjects() == [2, 5, 9] and "02_01" in poses.clips
+    assert (project(poses.xyz, poses.camera) - poses.uv).abs().max() < 1e-5
+    templates = read_bone_templates(mocap / "bench" / "bone_templates.npy")
+    source = read_poses(mocap / "bench" / "source_train.npz")
+    torch.testing.assert_close(source.bone_templates(), templates, atol=1e-4, rtol=0)
+
+
+def test_folder_of_bvh_is_filmed(folder):
+    poses = read_poses(folder, seed=1)
+    assert poses.subjects() == [1, 2] and poses.clips == ("01_01", "01_02", "02_01", "02_02")
+    assert set(poses.tag[:, 3].tolist()) == {0, 1, 2, 3}
+    assert torch.equal(project(poses.xyz, poses.camera), poses.uv)
+    assert same(read_poses(folder, seed=1), poses)
+    assert not torch.equal(read_poses(folder, rig="wild", seed=1).camera[0], poses.camera[0])
+    one = read_poses(folder / "01" / "01_01.bvh", fps=15)
+    assert one.clips == ("01_01",) and len(set(one.tag[:, 2].tolist())) == 15
+
+
+def test_demo_by_name():
+    small = read_poses("demo:source_test?size=0.5", seed=4)
+    assert same(small, demo_set("source_test", seed=4, size=0.5))
+    assert same(read_poses("demo:cross?seed=2&size=0.25", seed=9), demo_set("cross", seed=2, size=0.25))
+
+
+def test_converted_is_what_would_be_read(tmp_path, folder):
+    heard = []
+    summary = convert_bvh(folder, "lab", tmp_path / "out.h5", seed=5, progress=lambda share, text: heard.append(share))
+    assert same(read_poses(tmp_path / "out.h5"), read_poses(folder, seed=5))
+    assert summary["poses"] == 480 and summary["clips"] == 4 and summary["subjects"] == [1, 2]
+    assert any(note.startswith("unit: centimetres") for note in summary["notes"])
+    assert heard == sorted(heard) and heard[-1] == 1.0
+
+
+def test_seeded_proportions_differ_by_subject_alone(tmp_path, folder):
+    convert_bvh(folder, "lab", tmp_path / "out.npz", proportions="seeded")
+    poses = read_poses(tmp_path / "out.npz")
+    lengths = poses.skeleton.lengths(poses.xyz)
+    one, two = (lengths[poses.tag[:, 0] == subject] for subject in (1, 2))
+    assert max(one.std(0).max(), two.std(0).max()) < 1e-3 < (one.mean(0) - two.mean(0)).abs().max()
+
+
+def test_cancelled_conversion_leaves_nothing(tmp_path, folder):
+    with pytest.raises(Cancelled):
+        convert_bvh(folder, "lab", tmp_path / "out.h5", progress=lambda share, text: share < 0.9)
+    assert not list(tmp_path.glob("*.h5")) and not list(tmp_path.glob(".out*"))
+
+
+def test_a_file_that_cannot_be_used_is_said(tmp_path, folder):
+    (folder / "03_01.bvh").write_text("not a BVH file")
+    summary = convert_bvh(folder, "lab", tmp_path / "out.h5")
+    assert summary["clips"] == 4 and any("03_01.bvh" in sentence for sentence in summary["left_out"])
+
+
+def test_every_reader_is_named():
+    assert set(READERS) == {".npz", ".h5", ".hdf5", ".bvh", "demo"}
+    with pytest.raises(UserError, match="source_test"):
+        read_poses("demo:nothing")
