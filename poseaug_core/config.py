@@ -60,12 +60,12 @@ class Config:
         "inside drops |uv| > 1 and poses behind the camera.", group=METHOD, choices=("released", "inside"),
     )  # fmt: skip
     feedback_statistics: str = setting(
-        "updated", "feedback statistics", "Batch norm of the estimator in feedback passes: updated lets them change its "
-        "running statistics (released), kept does not.", group=METHOD, choices=("updated", "kept"),
+        "updated", "feedback statistics", "Batch norm of the estimator in feedback passes: updated lets them change "
+        "its running statistics (released), kept does not.", group=METHOD, choices=("updated", "kept"),
     )  # fmt: skip
     estimator_batches: str = setting(
-        "separate", "estimator batches", "separate: a pass on augmented pairs, then one on real pairs (released); mixed: "
-        "every batch half augmented, half real (Eq. 2 and 8).", group=METHOD, choices=("separate", "mixed"),
+        "separate", "estimator batches", "separate: a pass on augmented pairs, then one on real pairs (released); "
+        "mixed: every batch half augmented, half real (Eq. 2 and 8).", group=METHOD, choices=("separate", "mixed"),
     )  # fmt: skip
     beta_ba_start: float = setting(3.0, "beta BA at start", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
     beta_ba_end: float = setting(5.0, "beta BA at end", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
@@ -93,7 +93,7 @@ class Config:
         group=TRAINING, low=0, high=100_000, unit="epochs",
     )  # fmt: skip
     warmup_iterations: int = setting(
-        0, "warm-up at least", "Augmentor iterations of warm-up; the longer of the two holds, so small sets warm up too.",
+        0, "warm-up at least", "Augmentor iterations of warm-up; the longer of the two holds, for small sets.",
         group=TRAINING, low=0, high=10_000_000, unit="iterations",
     )  # fmt: skip
     lr_augmentor: float = setting(

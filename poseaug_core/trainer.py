@@ -174,10 +174,20 @@ class Trainer:
         return replace(
             live.status,
             state=state,
-            message="", phase=at.phase, stage=stage, step=self.position.step, steps=self.schedule.total(),
-            epoch=at.epoch, epochs=phases.get(at.phase, 0), rate=clock.rate, eta=max(left, 0) / clock.rate if clock.rate else None,
-            done=1.0, device=str(self.device), memory=memory_held(self.device), controls=self.controls,
-        )  # fmt: skip
+            message="",
+            phase=at.phase,
+            stage=stage,
+            step=self.position.step,
+            steps=self.schedule.total(),
+            epoch=at.epoch,
+            epochs=phases.get(at.phase, 0),
+            rate=clock.rate,
+            eta=max(left, 0) / clock.rate if clock.rate else None,
+            done=1.0,
+            device=str(self.device),
+            memory=memory_held(self.device),
+            controls=self.controls,
+        )
 
     # what resuming needs
 
