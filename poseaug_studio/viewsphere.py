@@ -26,19 +26,22 @@ def directions(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
 
 def sphere_density(view_point: np.ndarray) -> np.ndarray:
     """GRID of density per solid angle of (n, 2) azimuths and elevations; row 0 looks from below, relative to even."""
-    # einsum: BLAS would wake its threads for this, which the training needs.
-    cosines = np.einsum("gi,ni->gn", _grid(), directions(*view_point.T))
-    sums = np.exp(KAPPA * (cosines - 1)).sum(-1)
-    even = (1 - np.exp(-2 * KAPPA)) / (2 * KAPPA)  # mean of the kernel over the sphere
-    return (sums / (max(len(view_point), 1) * even)).reshape(GRID)
+    (rows, columns), (azimuth, elevation) = GRID, view_point.T
+    i = ((elevation + 90) / 180 * rows).astype(int).clip(0, rows - 1)
+    j = ((azimuth + 180) / 360 * columns).astype(int) % columns
+    return _kernels()[i * columns + j].sum(0).reshape(GRID) / max(len(view_point), 1)
 
 
 @lru_cache(maxsize=1)
-def _grid() -> np.ndarray:
+def _kernels() -> np.ndarray:
+    """(cells, cells) the density of a point in each cell: a von Mises-Fisher kernel, 1 on average over the sphere."""
     rows, columns = GRID
     elevation = -90 + 180 * (np.arange(rows) + 0.5) / rows
     azimuth = -180 + 360 * (np.arange(columns) + 0.5) / columns
-    return directions(azimuth[None] + 0 * elevation[:, None], elevation[:, None] + 0 * azimuth).reshape(-1, 3)
+    cells = directions(*np.broadcast_arrays(azimuth, elevation[:, None])).reshape(-1, 3)
+    even = (1 - np.exp(-2 * KAPPA)) / (2 * KAPPA)
+    # einsum: BLAS would wake its threads, which the training needs.
+    return np.exp(KAPPA * (np.einsum("ai,bi->ab", cells, cells) - 1)) / np.float32(even)
 
 
 def screen_axes(azimuth: float, elevation: float) -> np.ndarray:
