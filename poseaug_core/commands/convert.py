@@ -9,6 +9,9 @@ import click
 from poseaug_core.commands.terminal import json_option, print_json, progress_bar
 from poseaug_core.errors import UserError
 
+#: Of what was found in the files, so many lines are shown; --json gives all.
+NOTES = 12
+
 
 @click.group()
 def convert() -> None:
@@ -30,40 +33,20 @@ def convert() -> None:
 @json_option
 def bvh(path, out, rig, fps, seed, proportions, as_json) -> None:
     """Film BVH files (one, or every one below a folder) and write 3D, 2D and cameras."""
-    import numpy as np
-
-    from poseaug_core.motion.filming import film
-    from poseaug_core.readers.arrays import write_arrays
-    from poseaug_core.readers.bvh import read_bvh, read_folder
+    from poseaug_core.readers import convert_bvh
 
     _check_target(out)
-    path, left_out = Path(path), []
     with progress_bar() as progress:
-        if path.is_file():
-            clips = [read_bvh(path, fps or None)]
-        else:
-            clips, left_out = read_folder(path, fps or None, progress)
-        footage = film(
-            clips, rig, np.random.default_rng(seed), proportions=proportions, name=Path(out).stem, progress=progress
-        )
-    write_arrays(footage.poses, out)
-    notes = [f"{clip.name}: {'; '.join(clip.notes)}" for clip in clips]
-    result = {
-        "written": out,
-        "poses": len(footage.poses),
-        "clips": len(clips),
-        "subjects": len(footage.poses.subjects()),
-        "notes": [*notes, *footage.notes],
-        "left_out": left_out,
-    }
+        found = convert_bvh(path, rig, out, fps or None, seed, proportions, progress)
     if as_json:
-        print_json(result)
+        print_json(found)
         return
-    for line in (*notes[:5], *([f"... and {len(notes) - 5} more clips"] if len(notes) > 5 else []), *footage.notes):
-        click.echo(line, err=True)
-    for line in left_out:
+    for note, count in list(found["notes"].items())[:NOTES]:
+        click.echo(f"{note} ({count} of {found['clips']} clips)", err=True)
+    for line in found["left_out"]:
         click.echo(f"Left out: {line}", err=True)
-    click.echo(f"Written: {out}, {len(footage.poses):,} poses of {len(clips)} clips, {result['subjects']} subjects")
+    subjects = len(found["subjects"])
+    click.echo(f"Written: {out}, {found['poses']:,} poses of {found['clips']} clips, {subjects} subjects")
 
 
 def _check_target(out: str) -> None:

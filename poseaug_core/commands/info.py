@@ -115,7 +115,7 @@ def _run(path: str) -> dict[str, Any]:
         "checkpoints": run.checkpoints(),
         "data": {
             name: f"{s['name']}, {s['poses']:,} poses, {s['subjects']} subjects, {s['clips']} clips, {s['views']} views"
-            for name, s in run.data["sets"].items()
+            for name, s in run.data.get("sets", {}).items()
         },
         "evaluation": evaluations[-1]["values"] if evaluations else {},
         "failure": (run.failure() or "none").strip().split("\n")[-1],

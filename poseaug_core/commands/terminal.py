@@ -121,18 +121,22 @@ def describe(setting: Setting) -> str:
     """Help, unit, range and default of a setting in a line."""
     facts = [setting.unit, setting.equation]
     if setting.low is not None:
-        facts.append(f"{setting.low:g} to {setting.high:g}" if setting.high is not None else f"{setting.low:g} or more")
+        high = f"to {_number(setting.high)}" if setting.high is not None else "or more"
+        facts.append(f"{_number(setting.low)} {high}")
     if setting.kind == "bool":
         facts.append("default: on" if setting.default else "default: off")
     elif setting.default not in (None, "", ()):
-        value = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
-        facts.append(f"default: {value}")
+        facts.append(f"default: {_number(setting.default)}")
     elif setting.scheduled:
         facts.append("default: follows its schedule")
     if setting.kind == "list":
         facts.append("may be repeated")
     told = "; ".join(fact for fact in facts if fact)
     return f"{setting.help} [{told}]" if told else setting.help
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e5 else str(value)
 
 
 class GroupedCommand(click.Command):

@@ -1,0 +1,313 @@
+"""The command line: what it writes and prints, and that bad input ends in one sentence, exit code 2 and no file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from poseaug_core.cli import main
+from poseaug_core.config import SETTINGS, make_config
+from poseaug_core.controls import KNOBS
+from poseaug_core.readers.arrays import read_arrays, write_arrays
+from poseaug_core.runs import Run
+from tests.core.small import SMALL, small_poses
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """source.npz, wild.npz and the finished run 'a' on them."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_arrays(small_poses(40, 1), folder / "source.npz")
+    write_arrays(small_poses(20, 2), folder / "wild.npz")
+    done = poseaug("train", *data(folder), *FLAGS, "--tolerance-ba", "1.5", "--out", folder / "a", "--json")
+    assert done.exit_code == 0, done.output
+    (folder / "result.json").write_text(done.stdout)
+    return folder
+
+
+def data(folder) -> list[str]:
+    return ["--source", str(folder / "source.npz"), "--cross", str(folder / "wild.npz")]
+
+
+def poseaug(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def refused(done) -> str:
+    """The sentence of a command that refused what it was given."""
+    assert done.exit_code == 2, (done.exit_code, done.output, done.exception)
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    return sentence
+
+
+def test_training_gives_a_run_and_json(folder):
+    result = json.loads((folder / "result.json").read_text())
+    run = Run.open(folder / "a")
+    assert result["run"] == str(folder / "a") and result["state"] == "finished"
+    assert result["steps"] == run.load_checkpoint()[1]["step"] > 0
+    assert {"source_test/poseaug16/mpjpe", "wild/3dhp14/auc"} <= set(result["evaluation"])
+    assert run.config.batch_size == 16 and run.config.controls.tolerance_ba == 1.5
+    assert run.config.cross == (str(folder / "wild.npz"),)
+
+
+def test_evaluating_agrees_with_training(folder):
+    done = poseaug("evaluate", folder / "a", "--on", folder / "wild.npz", "--json")
+    (found,) = json.loads(done.stdout)["sets"]
+    trained = json.loads((folder / "result.json").read_text())["evaluation"]
+    assert found["poses"] == 20 and len(found["metrics"]) > 5
+    for name, value in found["metrics"].items():
+        assert value == pytest.approx(trained[f"wild/{name}"], abs=1e-3)
+    plain = poseaug(
+        "evaluate", folder / "a", "--on", folder / "wild.npz", "--json", "--no-flip", "--protocol", "3dhp14"
+    )
+    metrics = json.loads(plain.stdout)["sets"][0]["metrics"]
+    assert all(name.startswith("3dhp14/") for name in metrics)
+    assert metrics["3dhp14/mpjpe"] != found["metrics"]["3dhp14/mpjpe"]
+    table = poseaug("evaluate", folder / "a", "--on", folder / "wild.npz", "--on", folder / "source.npz")
+    assert "poseaug16/mpjpe" in table.stdout and f"{found['metrics']['poseaug16/mpjpe']:.2f}" in table.stdout
+
+
+def test_exported_estimator_is_the_same_one(folder, tmp_path):
+    out = tmp_path / "estimator.safetensors"
+    assert poseaug("export", "estimator", folder / "a", "--out", out).exit_code == 0
+    one, two = (poseaug("evaluate", it, "--on", folder / "wild.npz", "--json").stdout for it in (folder / "a", out))
+    assert json.loads(one)["sets"] == json.loads(two)["sets"]
+    again = poseaug(
+        "train", *data(folder), *FLAGS, "--estimator-weights", out, "--epochs", "1", "--out", tmp_path / "b"
+    )
+    assert again.exit_code == 0, again.output
+    assert "pretrain" not in {Run.open(tmp_path / "b").read(k).phase for k in (0, -1)}
+
+
+def test_exported_pairs_train_again(folder, tmp_path):
+    out = tmp_path / "pairs.h5"
+    done = poseaug("export", "pairs", folder / "a", "--out", out, "--json")
+    result = json.loads(done.stdout)
+    pairs = read_arrays(out)
+    assert result["of"] == 30 and 0 < result["pairs"] == len(pairs) <= 30
+    assert float(pairs.uv.max()) <= 1.0
+    source = read_arrays(folder / "source.npz")
+    assert not any(np.allclose(p, s, atol=1e-3) for p in pairs.xyz.numpy() for s in source.xyz.numpy())
+    assert poseaug("export", "pairs", folder / "a", "--out", tmp_path / "other.h5").exit_code == 0
+    assert np.array_equal(read_arrays(tmp_path / "other.h5").xyz, pairs.xyz)
+
+
+def test_resume_and_replay_say_what_they_keep(folder, tmp_path):
+    done = poseaug("train", "--replay", folder / "a", "--out", tmp_path / "again", "--json")
+    assert done.exit_code == 0, done.output
+    first, second = Run.open(folder / "a"), Run.open(tmp_path / "again")
+    assert second.config == first.config and second.metrics()[0] == first.metrics()[0]
+    assert poseaug("train", "--resume", tmp_path / "again").exit_code == 0
+    assert "--seed" in refused(poseaug("train", "--resume", folder / "a", "--seed", "3"))
+    assert "--preset" in refused(poseaug("train", "--replay", folder / "a", "--out", tmp_path / "c", "--preset", "x"))
+
+
+def test_toml_under_flags(folder, tmp_path):
+    (tmp_path / "my.toml").write_text("epochs = 0\npretrain_epochs = 0\nseed = 5\n[controls]\nbeta_ba = 4.0\n")
+    words = ["--config", tmp_path / "my.toml", "--seed", "6", "--no-swap-bone-lengths", "--threads", "1"]
+    assert poseaug("train", *data(folder), *words, "--out", tmp_path / "run").exit_code == 0
+    config = Run.open(tmp_path / "run").config
+    assert (config.seed, config.epochs, config.controls.beta_ba, config.swap_bone_lengths) == (6, 0, 4.0, False)
+    (tmp_path / "bad.toml").write_text("epochs = [")
+    assert "cannot be read as a TOML" in refused(
+        poseaug("train", "--config", tmp_path / "bad.toml", "--out", tmp_path / "x")
+    )
+
+
+def test_ctrl_c_stops_with_a_checkpoint_and_says_how_to_resume(folder, tmp_path):
+    out = tmp_path / "run"
+    words = ["train", *data(folder), *FLAGS, "--epochs", "5000", "--evaluate-epochs", "0", "--out", out, "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "poseaug_core.cli", *map(str, words)],
+        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while process.poll() is None and not (out.exists() and Run.open(out).snapshot_count > 3):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert json.loads(stdout)["state"] == "stopped"
+    assert f"poseaug train --resume {out}" in stderr and "Traceback" not in stderr
+    run = Run.open(out)
+    step = run.load_checkpoint()[1]["step"]
+    assert step == json.loads(stdout)["steps"] >= run.steps()[-1]
+
+
+def test_help_lists_every_setting_and_needs_no_torch():
+    done = poseaug("train", "--help")
+    for name in {*SETTINGS, *KNOBS}:
+        assert f"--{name.replace('_', '-')} " in done.stdout, name
+    for group in {s.group for s in (*SETTINGS.values(), *KNOBS.values())} - {"Learning rates"}:
+        assert f"\n{group}:" in done.stdout
+    code = "import sys, poseaug_core.cli; print({'torch', 'PySide6', 'h5py', 'matplotlib', 'rich'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "set()", loaded.stderr
+
+
+def test_info(folder, tmp_path):
+    assert "torch" in json.loads(poseaug("info", "--json").stdout)
+    names = [entry["name"] for entry in json.loads(poseaug("info", "settings", "--json").stdout)]
+    assert names == [*SETTINGS, *KNOBS]
+    assert "--" not in poseaug("info", "settings").stdout.split("\n")[0]
+    run = json.loads(poseaug("info", folder / "a", "--json").stdout)
+    assert run["snapshots"] == Run.open(folder / "a").snapshot_count and run["failure"] == "none"
+    poses = json.loads(poseaug("info", folder / "wild.npz", "--json").stdout)
+    assert poses["poses"] == 20 and poses["clips"] == 2
+    checkpoint = json.loads(poseaug("info", folder / "a" / "checkpoints" / "latest.safetensors", "--json").stdout)
+    assert checkpoint["estimator"] == "simple_baseline, 16 wide"
+    assert poseaug("--version").stdout.startswith("poseaug")
+
+
+def test_demo_data_is_reproducible(tmp_path):
+    done = poseaug("demo-data", "--out", tmp_path / "demo", "--json")
+    assert done.exit_code == 0, done.output
+    written = json.loads(done.stdout)
+    assert [Path(one["written"]).name for one in written] == ["source.h5", "source_test.h5", "cross.h5"]
+    assert all(len(read_arrays(one["written"])) == one["poses"] for one in written)
+
+
+def test_converting_bvh_files(mocap, tmp_path):
+    """A folder of motion capture with one damaged file among them."""
+    first, second, *_ = sorted((mocap / "cmu_bvh").rglob("*.bvh"), key=lambda file: file.stat().st_size)
+    (tmp_path / "takes").mkdir()
+    for file in (first, second):
+        shutil.copy(file, tmp_path / "takes")
+    (tmp_path / "takes" / "damaged.bvh").write_text("HIERARCHY ROOT")
+    out = tmp_path / "source.h5"
+    done = poseaug("convert", "bvh", tmp_path / "takes", "--rig", "lab", "--out", out, "--fps", "5", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["clips"] == 2 and found["poses"] == len(read_arrays(out)) > 0
+    assert any("damaged.bvh" in line for line in found["left_out"])
+    told = poseaug("convert", "bvh", tmp_path / "takes", "--rig", "wild", "--out", tmp_path / "wild.npz", "--fps", "5")
+    assert "damaged.bvh" in told.stderr and "Written:" in told.stdout
+    assert "end the name in" in refused(poseaug("convert", "bvh", tmp_path / "takes", "--out", tmp_path / "a.txt"))
+    assert "does not exist" in refused(poseaug("convert", "bvh", tmp_path / "none", "--out", tmp_path / "a.h5"))
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_ctrl_c_while_converting_leaves_nothing(tmp_path, monkeypatch):
+    import poseaug_core.readers
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(poseaug_core.readers, "convert_bvh", interrupted)
+    done = poseaug("convert", "bvh", tmp_path, "--out", tmp_path / "a.h5")
+    assert done.exit_code == 130 and done.stderr == "Stopped.\n" and list(tmp_path.iterdir()) == []
+
+
+def make_bad(path: Path) -> dict[str, Path]:
+    good = small_poses(20, 3)
+    columns = {"pose3d": good.xyz.numpy(), "pose2d": good.uv.numpy(), "cam": good.camera.numpy()}
+
+    def save(name, **changed):
+        np.savez(path / f"{name}.npz", **{**columns, **changed})
+        return path / f"{name}.npz"
+
+    spoiled = columns["pose3d"].copy()
+    spoiled[3, 2, 1] = np.nan
+    (path / "text.npz").write_text("hello")
+    (path / "cut.npz").write_bytes((save("whole")).read_bytes()[:2000])
+    (path / "notes.txt").write_text("hello")
+    return {
+        "missing": path / "nothing.npz",
+        "wrong kind": path / "notes.txt",
+        "not npz": path / "text.npz",
+        "cut short": path / "cut.npz",
+        "17 joints": save("17", pose3d=np.zeros((20, 17, 3)), pose2d=np.zeros((20, 17, 2))),
+        "NaN": save("nan", pose3d=spoiled),
+        "pixels": save("pixels", pose2d=500 * (columns["pose2d"] + 1)),
+        "millimetres": save("mm", pose3d=1000 * columns["pose3d"]),
+        "empty": save("empty", **{name: column[:0] for name, column in columns.items()}),
+        "no camera": save("nocam", cam=np.zeros((20, 4))),
+        "pickled": save("pickled", pose3d=np.array([{"a": 1}], dtype=object)),
+    }
+
+
+SENTENCES = {
+    "missing": r"nothing.npz does not exist; check",
+    "wrong kind": r"notes.txt: '.txt' files cannot be read; give",
+    "not npz": r"text.npz is neither NPZ nor HDF5",
+    "cut short": r"cut.npz cannot be read: it is damaged or cut short; copy",
+    "17 joints": r"17 joints, PoseAug uses 16; drop",
+    "NaN": r"1 of 20 poses have NaN",
+    "pixels": r"it looks like pixels: use",
+    "millimetres": r"looks like millimetres, divide by 1000",
+    "empty": r"0 poses in it, at least 1 is needed; check",
+    "no camera": r"cameras have shape \(20, 4\), expected \(20, 9\)",
+    "pickled": r"pickled",
+}
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_bad_poses_are_refused(folder, tmp_path, kind):
+    bad = make_bad(tmp_path)[kind]
+    before = sorted(tmp_path.rglob("*"))
+    for words in (
+        ["train", "--source", bad, *FLAGS, "--out", tmp_path / "run"],
+        ["evaluate", folder / "a", "--on", bad],
+    ):
+        sentence = refused(poseaug(*words))
+        assert re.search(SENTENCES[kind], sentence), sentence
+    assert sorted(tmp_path.rglob("*")) == before, "nothing may be left of it"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--batch-size", "1"], "batch_size is 1; choose a value from 2 to"),
+        (["--batch-size", "many"], "batch_size is 'many'; it must be a whole number"),
+        (["--tolerance-ba", "-1"], "tolerance_ba is -1"),
+        (["--augmentation", "some"], "augmentation is 'some'; choose one of poseaug, none"),
+        (["--preset", "best"], "no preset 'best'; choose one of released"),
+        (["--estimator", "resnet"], "no estimator 'resnet'; choose one of"),
+        (["--device", "tpu"], "'tpu'"),
+        (["--rig", "studio"], "rig is 'studio'"),
+        (["--estimator-weights", "nothing.safetensors"], "nothing.safetensors"),
+    ],
+)
+def test_bad_settings_are_refused(folder, tmp_path, words, sentence):
+    assert sentence in refused(poseaug("train", *data(folder), *FLAGS, *words, "--out", tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_refusals(folder, tmp_path):
+    assert "name a new one with --out" in refused(poseaug("train"))
+    assert "has a run already in it" in refused(poseaug("train", *data(folder), "--out", folder / "a"))
+    assert "is no folder" in refused(poseaug("train", "--resume", tmp_path / "none"))
+    assert "is no run" in refused(poseaug("train", "--resume", tmp_path))
+    assert "no checkpoint yet" in refused(poseaug("evaluate", tmp_path, "--on", folder / "wild.npz"))
+    assert "end the name in" in refused(poseaug("export", "pairs", folder / "a", "--out", tmp_path / "pairs.txt"))
+    assert "end the name in .safetensors" in refused(
+        poseaug("export", "estimator", folder / "a", "--out", tmp_path / "x")
+    )
+    assert "no demo set 'nothing'" in refused(poseaug("info", "demo:nothing"))
+    unknown = poseaug("train", "--batch-siz", "3", "--out", tmp_path / "run")
+    assert unknown.exit_code == 2 and "--batch-size" in unknown.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(folder, tmp_path, monkeypatch):
+    from poseaug_core import storage
+
+    monkeypatch.setattr(storage, "free_bytes", lambda path: 4096)
+    assert "4,096 bytes free" in refused(poseaug("train", *data(folder), *FLAGS, "--out", tmp_path / "run"))
+    out = tmp_path / "e.safetensors"
+    assert "4,096 bytes free" in refused(poseaug("export", "estimator", folder / "a", "--out", out))
+    assert list(tmp_path.iterdir()) == []
