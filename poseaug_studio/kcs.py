@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from poseaug_core.palette import mix
 from poseaug_core.skeleton import HUMAN16, Skeleton
+from poseaug_studio.kcs_layout import ACCURACIES, MARGIN, WHOLE_2D, Layout, arrange, bone_label, small_width
 from poseaug_studio.plotting import (
     CENTRE,
     RIGHT,
@@ -26,12 +27,8 @@ from poseaug_studio.plotting import (
 from poseaug_studio.selection import Selection
 from poseaug_studio.theme import Theme
 
-MARGIN = 12
 BINS = 80
-#: Name of the row that shows the 2D discriminator, under those of the parts.
-WHOLE_2D = "2D pose"
 CAPTIONS = ("real", "augmented", "difference")
-ACCURACIES = ("d3d_real", "d3d_fake", "d2d_real", "d2d_fake")
 
 
 @dataclass(frozen=True)
@@ -41,22 +38,6 @@ class Curve:
     scores: np.ndarray
     densities: np.ndarray
     medians: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where everything is, for painting and for the mouse."""
-
-    title: QRectF
-    rows: dict[str, QRectF]
-    plot: tuple[float, float]  # left and right of the score axis
-    axis: QRectF
-    matrix_title: QRectF
-    matrices: tuple[QRectF, ...]
-    captions: tuple[QRectF, ...]
-    legend: QRectF
-    accuracy_title: QRectF
-    accuracies: tuple[QRectF, ...]
 
 
 class KcsPanel(PlotPanel):
@@ -112,57 +93,8 @@ class KcsPanel(PlotPanel):
         )
         return np.stack((real, augmented, augmented - real))
 
-    def bone_label(self, bone: int) -> str:
-        """Short name of a bone: the joint at its outer end."""
-        return self.skeleton.names[bone + 1].replace("left ", "L ").replace("right ", "R ")
-
-    # where it is
-
     def layout_of(self, width: float, height: float) -> Layout:
-        line = float(self.fontMetrics().height())
-        small = line * 0.9
-        bones = self.bones()
-        labels = 0.0 if len(bones) > 10 else self._small_width(max(map(self.bone_label, bones), key=len)) + 6
-        inner = width - 2 * MARGIN
-        side = (inner - labels - 16) / 3
-        headings, captions, accuracy = 3 * (line + 6), (small + 4) + (small + 2) + (small + 8), 2 * (line + 2)
-        fixed = 8 + headings + captions + 14 + 10 + accuracy + 8
-        count = len(self.skeleton.parts) + 1
-        side = max(40.0, min(side, height - fixed - count * 27))
-        row = max(22.0, min(70.0, (height - fixed - side) / count))
-        y = 8.0
-        title = QRectF(MARGIN, y, inner, line + 4)
-        y += line + 6
-        rows = {}
-        for name in (*self.skeleton.parts, WHOLE_2D):
-            rows[name] = QRectF(4, y, width - 8, row)
-            y += row
-        plot = (MARGIN + self._name_width() + 8, width - MARGIN - self._small_width("−0.00") - 6)
-        axis = QRectF(plot[0], y, plot[1] - plot[0], small + 4)
-        y += small + 4 + 14
-        matrix_title = QRectF(MARGIN, y, inner, line + 4)
-        y += line + 6
-        gap = (inner - labels - 3 * side) / 2
-        lefts = [MARGIN + labels + i * (side + gap) for i in range(3)]
-        matrices = tuple(QRectF(left, y, side, side) for left in lefts)
-        y += side
-        captions = tuple(QRectF(left - gap / 2, y + 2, side + gap, small) for left in lefts)
-        y += small + 2
-        legend = QRectF(MARGIN + labels, y + 4, inner - labels, small)
-        y += small + 8 + 10
-        accuracy_title = QRectF(MARGIN, y, inner, line + 4)
-        y += line + 6
-        half, tall = (inner - 16) / 2, line + 2
-        accuracies = tuple(
-            QRectF(MARGIN + (i // 2) * (half + 16), y + (i % 2) * tall, half, tall) for i in range(len(ACCURACIES))
-        )
-        return Layout(title, rows, plot, axis, matrix_title, matrices, captions, legend, accuracy_title, accuracies)
-
-    def _small_width(self, text: str) -> float:
-        return self.fontMetrics().horizontalAdvance(text) * 0.88
-
-    def _name_width(self) -> float:
-        return 12 + max(self.fontMetrics().horizontalAdvance(name) for name in (*self.skeleton.parts, WHOLE_2D)) * 0.95
+        return arrange(width, height, self.fontMetrics(), self.skeleton, self.bones())
 
     # painting
 
@@ -262,7 +194,7 @@ class KcsPanel(PlotPanel):
                 top = layout.matrices[0].top() + i * cell
                 where = QRectF(MARGIN - 6, top, layout.matrices[0].left() - MARGIN, cell)
                 lit = self._hover_cell and i in self._hover_cell
-                draw_text(painter, where, self.bone_label(bone), theme.text if lit else theme.muted, RIGHT)
+                draw_text(painter, where, bone_label(self.skeleton, bone), theme.text if lit else theme.muted, RIGHT)
         fits = (layout.captions[0].width() - 4) / max(map(self.fontMetrics().horizontalAdvance, CAPTIONS))
         painter.setFont(plot_font(self.font(), min(0.88, fits)))
         inks = (theme.real, theme.stage("ba"), theme.muted)
@@ -320,7 +252,10 @@ class KcsPanel(PlotPanel):
         for (name, value), rect in zip(values.items(), layout.accuracies, strict=True):
             title = name.replace("d3d_", "D3d ").replace("d2d_", "D2d ")
             ink = theme.real if name.endswith("real") else theme.stage("ba" if name == "d3d_fake" else "rt")
-            label, number = self._small_width("D2d real") + 8, self._small_width("100 %") + 4
+            label, number = (
+                small_width(self.fontMetrics(), "D2d real") + 8,
+                small_width(self.fontMetrics(), "100 %") + 4,
+            )
             draw_text(painter, rect, title, theme.muted)
             bar = QRectF(rect.left() + label, rect.center().y() - 3, rect.width() - label - number, 6)
             painter.setPen(Qt.PenStyle.NoPen)

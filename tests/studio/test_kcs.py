@@ -8,7 +8,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 
 from poseaug_core.palette import DARK, LIGHT
 from poseaug_core.skeleton import HUMAN16
-from poseaug_studio.kcs import WHOLE_2D, KcsPanel
+from poseaug_studio.kcs import KcsPanel
+from poseaug_studio.kcs_layout import WHOLE_2D
 from poseaug_studio.selection import Selection
 from tests.studio.fakes import make_snapshot
 from tests.studio.pictures import assert_like_picture, pixels, typeface  # noqa: F401
