@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
+
+import tests.typechecking  # noqa: F401  the hook finds it by name, and only when it is loaded
 
 # Before torch loads: idle threads sleep, and sums are taken in one order.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,6 +21,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 ROOT = Path(__file__).parents[1]
+
+#: Where signatures give the shapes of arrays; they are checked at each call. Must precede the first import of these.
+CHECKED = "geometry viewpoint diversity augmentor augmenting discriminators estimators losses metrics evaluation"
+install_import_hook([f"poseaug_core.{module}" for module in CHECKED.split()], "tests.typechecking.check")
 
 
 def pytest_configure(config: pytest.Config) -> None:

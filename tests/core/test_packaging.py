@@ -12,10 +12,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from jaxtyping import TypeCheckError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from poseaug_core.assets import asset
+from poseaug_core.geometry import project
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -88,6 +91,11 @@ def test_installed_wheel_finds_its_assets(wheel, tmp_path):
         cwd=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert found.stdout.strip() == str(tmp_path / "poseaug_core" / "_assets" / "fonts"), found.stderr
+
+
+def test_shapes_in_signatures_are_checked_while_testing():
+    with pytest.raises(TypeCheckError, match="camera"):
+        project(torch.ones(2, 16, 3), torch.ones(3, 9))
 
 
 def test_missing_asset_is_named():
