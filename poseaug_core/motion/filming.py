@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +47,8 @@ def film(
     ``project(xyz, camera) == uv`` holds exactly. Raises UserError for a rig or proportions of another
     name, and where no pose is seen.
     """
-    draw = _rig_drawer(rig)
-    if proportions not in PROPORTIONS:
-        raise UserError(f"Proportions are '{proportions}', choose one of: {', '.join(PROPORTIONS)}.")
+    require_choices(rig, proportions)
+    draw = RIGS[rig] if isinstance(rig, str) else lambda rng: rig
     if stride < 1:
         raise UserError(f"The stride is {stride} frames, it must be 1 or more.")
     people = int(rng.integers(2**31))
@@ -78,12 +77,12 @@ def film(
     return Footage(poses, notes)
 
 
-def _rig_drawer(rig: Rig | str) -> Callable[[np.random.Generator], Rig]:
-    if isinstance(rig, Rig):
-        return lambda rng: rig
-    if rig not in RIGS:
+def require_choices(rig: Rig | str, proportions: str = "own") -> None:
+    """UserError for a rig or proportions of a name that is not known."""
+    if isinstance(rig, str) and rig not in RIGS:
         raise UserError(f"There is no rig '{rig}', choose one of: {', '.join(RIGS)}.")
-    return RIGS[rig]
+    if proportions not in PROPORTIONS:
+        raise UserError(f"Proportions are '{proportions}', choose one of: {', '.join(PROPORTIONS)}.")
 
 
 def _shots(xyz, clip, number, stride, draw, rng) -> list[tuple[np.ndarray, ...]]:
@@ -107,16 +106,13 @@ def centred(xyz: np.ndarray, room: float = ROOM) -> np.ndarray:
     a new stretch begins.
     """
     out = np.array(xyz)
-    start, low, high = 0, None, None
-    path = xyz[:, 0, :2].tolist()
-    bounds = [0]
-    for frame, (x, y) in enumerate(path):
-        if low is None:
-            low, high = [x, y], [x, y]
-        low, high = [min(low[0], x), min(low[1], y)], [max(high[0], x), max(high[1], y)]
-        if max(high[0] - low[0], high[1] - low[1]) > room:
+    bounds, seen = [0], []
+    for frame, (x, y) in enumerate(xyz[:, 0, :2].tolist()):
+        low_x, high_x, low_y, high_y = seen or (x, x, y, y)
+        seen = [min(low_x, x), max(high_x, x), min(low_y, y), max(high_y, y)]
+        if max(seen[1] - seen[0], seen[3] - seen[2]) > room:
             bounds.append(frame)
-            low, high = [x, y], [x, y]
+            seen = [x, x, y, y]
     for start, stop in zip(bounds, [*bounds[1:], len(xyz)], strict=True):
         pelvis = out[start:stop, 0, :2]
         out[start:stop, :, :2] -= (pelvis.min(0) + pelvis.max(0)) / 2

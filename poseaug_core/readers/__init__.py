@@ -11,9 +11,9 @@ import numpy as np
 from poseaug_core.errors import UserError
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.motion.demo import demo_set
-from poseaug_core.motion.filming import film
+from poseaug_core.motion.filming import film, require_choices
 from poseaug_core.poses import Poses
-from poseaug_core.readers.arrays import read_arrays, write_arrays
+from poseaug_core.readers.arrays import read_arrays, require_target, write_arrays
 from poseaug_core.readers.bvh import DEFAULT_FPS, read_folder
 
 __all__ = ["READERS", "convert_bvh", "read_poses"]
@@ -72,6 +72,8 @@ def convert_bvh(
     clips, subjects, rig, left_out (a sentence for each file or count left out) and notes (what was found in
     the files, with how many say so). Raises UserError and Cancelled as read_poses.
     """
+    require_choices(rig, proportions)
+    require_target(out)
     clips, left_out = read_folder(source, fps, _share(progress, 0.0, 0.7))
     rng = np.random.default_rng(seed)
     poses, dropped = film(
@@ -97,6 +99,7 @@ def _arrays(spec, **_) -> Poses:
 
 
 def _bvh(spec, rig: str, fps: float | None, seed: int, progress: Progress | None) -> Poses:
+    require_choices(rig)
     clips, _ = read_folder(spec, fps, _share(progress, 0.0, 0.7))
     rng = np.random.default_rng(seed)
     return film(clips, rig, rng, name=Path(spec).stem, progress=_share(progress, 0.7, 1.0)).poses

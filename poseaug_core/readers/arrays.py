@@ -63,9 +63,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
 
     Raises UserError where the suffix is another, the folder cannot be written or the disk is full.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path}: cannot write '{path.suffix}' files; end the name in {', '.join(SUFFIXES)}.")
+    path = require_target(path)
     columns = {
         key: column.detach().cpu().numpy()
         for key, column in zip(NEEDED, (poses.xyz, poses.uv, poses.camera), strict=True)
@@ -83,6 +81,18 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
                 for key, column in columns.items():
                     file.create_dataset(key, data=column)
                 file.create_dataset("clips", data=clips, dtype=h5py.string_dtype())
+    return path
+
+
+def require_target(path: str | Path) -> Path:
+    """The path, if arrays can be written there: UserError for another suffix, a folder, or no folder around it."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: cannot write '{path.suffix}' files; end the name in {', '.join(SUFFIXES)}.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist; make it first.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it.")
     return path
 
 
@@ -184,10 +194,6 @@ def _explained(path: Path):
 @contextmanager
 def _written(path: Path, needed: int):
     """A temporary file beside path that takes its place when all went well."""
-    if not path.parent.is_dir():
-        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist; make it first.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it.")
     full = f"{path} needs {needed:,} bytes, but its disk has {{:,}} bytes free; free some space or write elsewhere."
     if _free(path) < needed:
         raise UserError(full.format(_free(path)))

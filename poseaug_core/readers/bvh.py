@@ -18,6 +18,7 @@ UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "inches": 0.0
 STATURE = (1.2, 2.2)
 DEFAULT_FPS = 30.0
 ANKLE_HEIGHT = 0.08
+MAX_DISTANCE = 10_000.0
 
 
 def read_bvh(path: str | Path, fps: float | None = DEFAULT_FPS) -> Clip:
@@ -33,13 +34,19 @@ def read_bvh(path: str | Path, fps: float | None = DEFAULT_FPS) -> Clip:
     mapping = map_names(hierarchy, path)
     # One joint is numbered once even where it serves twice.
     wanted = sorted({*mapping.joints.values(), *mapping.torso, *([mapping.head_tip] if mapping.head_tip else [])})
-    placed = positions(hierarchy, motion.values, wanted)
-    at = {number: placed[:, column] for column, number in enumerate(wanted)}
-    xyz = _sixteen(mapping, at)
-    stature = _stature(xyz)
+    with np.errstate(over="ignore", invalid="ignore"):
+        placed = positions(hierarchy, motion.values, wanted)
+        xyz = _sixteen(mapping, {number: placed[:, column] for column, number in enumerate(wanted)})
+        stature = _stature(xyz)
     if not np.isfinite(stature) or stature <= 0:
         raise UserError(f"{path}: the body in it has a stature of {stature:.3g} units; check its OFFSET lines.")
     unit, metres = _unit(stature)
+    far = float(np.abs(xyz).max()) * metres
+    if not far < MAX_DISTANCE:
+        raise UserError(
+            f"{path}: joints lie up to {far:.3g} m from the origin, at most {MAX_DISTANCE:,.0f} m are believed; "
+            "check its position channels."
+        )
     xyz, up = _z_up(xyz * metres)
     apart = _first_frame_apart(xyz)
     xyz = xyz[apart:]

@@ -130,6 +130,8 @@ def _motion(tail: bytes, channel_count: int, fps: float | None, path: Path) -> M
     rows = lines[2:]
     if not 1e-5 <= frame_time <= 10:
         raise UserError(f"{path}: Frame Time is {frame_time} s, expected 0.00001 to 10; correct that line.")
+    if channel_count < 1:
+        raise UserError(f"{path}: its joints have 0 channels, so nothing moves; export the file again as BVH.")
     if frames < 1:
         raise UserError(f"{path}: there are {frames} frames in it, at least 1 is needed.")
     step = max(1, round(1 / frame_time / fps)) if fps else 1

@@ -63,7 +63,7 @@ def test_knees_bend_backwards_only(clips, action):
         hip, knee, ankle = (xyz[:, JOINT(f"{side} {joint}")] for joint in ("hip", "knee", "ankle"))
         thigh, across = knee - hip, xyz[:, JOINT("left hip")] - xyz[:, JOINT("right hip")]
         front = np.cross(thigh, across)
-        front *= np.sign((front * forward).sum(-1) + (np.abs(thigh[:, 2:]) * 0)[:, 0])[:, None]
+        front *= np.sign((front * forward).sum(-1, keepdims=True))
         bent = bend(xyz, f"{side} hip", f"{side} knee", f"{side} ankle") > 25
         upright = np.abs((thigh * forward).sum(-1)) < 0.5 * np.linalg.norm(thigh, axis=-1)
         assert (((ankle - knee) * front).sum(-1)[bent & upright] < 0).all()
