@@ -12,7 +12,7 @@ import numpy as np
 
 from poseaug_core.skeleton import Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
-from poseaug_studio.camera_link import Framing
+from poseaug_studio.camera_link import HALF_HEIGHT, Framing
 from poseaug_studio.theme import Theme
 
 #: Joint radii in metres by the last word of a joint's name: what reads as a body without hiding its bones.
@@ -21,7 +21,7 @@ RADII = {
     "head": 0.098, "shoulder": 0.047, "elbow": 0.038, "wrist": 0.031,
 }  # fmt: skip
 DEFAULT_RADIUS = 0.04
-GHOST_RADIUS, WIRE_RADIUS = 0.019, 0.009
+GHOST_RADIUS, WIRE_RADIUS = 0.019, 0.0075
 #: Where the camera glyph stands in the RT view unless true positions are shown, metres from the pelvis.
 GLYPH_DISTANCE = 0.98
 GROUND_HALF = 1.3
@@ -166,7 +166,7 @@ def camera_glyph(apex: np.ndarray, pelvis: np.ndarray, size: float, colour: np.n
     wire = WIRE_RADIUS * max(1.0, size / 0.3)
     return Solid(
         start, end, np.full((len(pairs), 2), wire), np.tile(colour, (len(pairs), 1)),
-        np.vstack((apex[None], corners)), np.full(5, wire), np.tile(colour, (5, 1)), 0.8,
+        np.vstack((apex[None], corners)), np.full(5, wire), np.tile(colour, (5, 1)), 0.75,
     )  # fmt: skip
 
 
@@ -182,6 +182,17 @@ def contact_shadow(solid: Solid, ground: float, centre: np.ndarray) -> np.ndarra
     return (1 - np.exp(-depth)).astype(np.float32)
 
 
+def person_framing(centred: np.ndarray) -> Framing:
+    """Where to look so that stages (4, j, 3) about their pelvis fit: the middle of the original, which never moves.
+
+    The scale goes in steps, so that it does not swim while a run is watched.
+    """
+    low, high = centred[0, :, 2].min(), centred[0, :, 2].max() + RADII["head"]
+    middle = float((low + high) / 2)
+    needed = max(np.abs(centred[..., 2] - middle).max() + 0.1, 1.1 * np.abs(centred[..., :2]).max())
+    return Framing((0.0, 0.0, middle), float(max(1.0, np.ceil(10 * needed / HALF_HEIGHT) / 10)))
+
+
 def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look: Look) -> tuple[StageFigure, ...]:
     """The four stages of a probe pose, ready for a painter. Pure."""
     # A run that has gone wrong is shown collapsed, not by an exception.
@@ -189,15 +200,16 @@ def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look
     roots = poses[:, :1].copy()
     centred = poses - roots
     accent = {stage: rgb(theme.stage(stage)) for stage in STAGES}
+    shared = person_framing(centred)
     figures = []
     for index, stage in enumerate(STAGES):
         moved = stage == "rt" and look.true_position
         place = roots[index] if moved else np.zeros((1, 3))
         joints = centred[index] + place
-        ghosts, framing = [], Framing()
+        ghosts, framing = [], shared
         if index and look.ghost:
             before = centred[index - 1] + (roots[index - 1] if moved else 0)
-            ghosts.append(ghost(before, accent[STAGES[index - 1]], skeleton, 0.45))
+            ghosts.append(ghost(before, accent[STAGES[index - 1]], skeleton, 0.22 if look.part else 0.45))
         if look.estimate and stage in ("original", "rt"):
             answer = upright(snapshot.prediction[0 if stage == "original" else 1, row].astype(np.float64)) + place
             ghosts.append(ghost(answer, rgb(theme.accent), skeleton, 0.75))

@@ -25,7 +25,9 @@ SORT_TIPS = (
 RESORT_SECONDS = 2.0
 GAP = 6
 #: Half the height of a thumbnail in metres.
-HALF_HEIGHT = 1.06
+HALF_HEIGHT = 0.93
+#: Pixels under the figure for its number and badge.
+FOOT = 20
 
 
 def hardness(snapshot: Snapshot) -> np.ndarray:
@@ -195,8 +197,8 @@ class ThumbnailStrip(QAbstractScrollArea):
         painter.drawPixmap(rect.topLeft(), self._pixmaps[row])
         painter.setFont(plot_font(self.font(), 0.8))
         painter.setPen(QColor(theme.text if chosen else theme.muted))
-        inside = card.adjusted(7, 4, -6, -4)
-        painter.drawText(inside, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, str(row + 1))
+        inside = card.adjusted(7, 4, -7, -4)
+        painter.drawText(inside, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, str(row + 1))
         painter.setPen(QColor(theme.text))
         painter.drawText(inside, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, self._badges[row])
 
@@ -208,8 +210,10 @@ class ThumbnailStrip(QAbstractScrollArea):
         pixmap.fill(Qt.GlobalColor.transparent)
         joints = np.nan_to_num(self._snapshot.xyz[STAGES.index("rt"), row, :, :2].astype(np.float64))
         low, high = joints.min(axis=0), joints.max(axis=0)
-        scale = size.height() / 2 / max(HALF_HEIGHT, float((high - low).max()) * 0.62)
-        points = (joints - (low + high) / 2) * scale + (size.width() / 2, size.height() * 0.49)
+        room = size.height() - FOOT
+        wide, tall = (high - low).tolist()
+        scale = room / 2 / max(HALF_HEIGHT, 0.58 * tall, 0.58 * wide * room / size.width())
+        points = (joints - (low + high) / 2) * scale + (size.width() / 2, 3 + room / 2)
         thick = max(1.6, size.height() * 0.03)
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +37,9 @@ from poseaug_studio.views_painter import PainterViews, paint
 log = logging.getLogger(__name__)
 
 GL_RENDERER = 0x1F01
+#: Device files of which a Linux machine with a graphics card has one; without them a context need not be tried.
+CARDS = ("/dev/dri", "/dev/nvidiactl", "/dev/dxg")
+SOFTWARE = ("llvmpipe", "softpipe", "swiftshader")
 PRESET_TITLES = {"three-quarter": "3/4", "front": "Front", "side": "Side", "top": "Top"}
 #: Switches of the tool row: the field of Look, its title and its tooltip.
 SWITCHES = {
@@ -57,16 +62,30 @@ def opengl_renderer() -> str:
     return str(name)
 
 
+def choose_opengl() -> bool:
+    """Whether a graphics card draws OpenGL here; says in the log why not.
+
+    Where the processor draws it (llvmpipe), the painter is cheaper: a window with an OpenGL widget is put together
+    anew, 15 ms on such a machine, whenever any of its plots changes.
+    """
+    renderer = "llvmpipe" if sys.platform == "linux" and not any(map(os.path.exists, CARDS)) else opengl_renderer()
+    if not renderer or QGuiApplication.platformName() in ("offscreen", "minimal"):
+        log.info("No OpenGL on this screen: the painter draws the 3D views.")
+    elif any(word in renderer.lower() for word in SOFTWARE):
+        log.info("OpenGL has no graphics card here (%s): the painter draws the 3D views, which costs less.", renderer)
+    else:
+        return True
+    return False
+
+
 def make_views(camera: TurntableCamera, theme: Theme, parent: QWidget, opengl: bool | None):
-    """GLViews where OpenGL works and is not refused, else PainterViews, which draw the same figures."""
-    renderer = opengl_renderer() if opengl is not False else ""
-    if not renderer:
-        log.warning("No OpenGL on this screen: the 3D views are drawn by the painter, plainer and slower.")
+    """GLViews on a graphics card, else PainterViews, which draw the same figures; ``opengl`` overrules the choice."""
+    if not (choose_opengl() if opengl is None else opengl):
         return PainterViews(camera, theme, parent)
     from poseaug_studio.views_gl import GLViews
 
-    software = any(word in renderer.lower() for word in ("llvmpipe", "softpipe", "swiftshader"))
-    return GLViews(camera, theme, parent, samples=0 if software else 4)
+    # OpenGL that was asked for may be the processor's, where multisampling would cost three times as much.
+    return GLViews(camera, theme, parent, samples=4 if opengl is None else 0)
 
 
 class ScoreLegend(QWidget):

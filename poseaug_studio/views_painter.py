@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QImage,
     QLinearGradient,
     QPainter,
+    QPainterPath,
     QPen,
     QPolygonF,
     QRadialGradient,
@@ -27,7 +28,8 @@ GRID_STEP = 0.25
 
 def paint(colour: np.ndarray, alpha: float = 1.0) -> QColor:
     """QColor of floats 0..1."""
-    return QColor.fromRgbF(*np.clip(colour, 0, 1).tolist(), alpha)
+    r, g, b = colour.tolist()
+    return QColor.fromRgbF(min(r, 1.0), min(g, 1.0), min(b, 1.0), alpha)
 
 
 class PainterViews(QWidget):
@@ -38,6 +40,7 @@ class PainterViews(QWidget):
         self._camera = camera
         self._theme = theme
         self._figures: tuple[StageFigure, ...] = ()
+        self._shade_cache: dict[tuple[float, ...], tuple[QColor, QColor, QColor]] = {}
         self.draws = 0
 
     @property
@@ -46,6 +49,7 @@ class PainterViews(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self._shade_cache.clear()
         self.update()
 
     def set_figures(self, figures: tuple[StageFigure, ...]) -> None:
@@ -78,27 +82,26 @@ class PainterViews(QWidget):
         self._paint_ground(painter, figure, matrix, size)
         self._paint_solid(painter, figure.body, matrix, size, focal)
         for solid in figure.ghosts:
-            painter.setOpacity(solid.alpha)
-            self._paint_solid(painter, solid, matrix, size, focal)
-        painter.setOpacity(1.0)
+            self._paint_silhouette(painter, solid, matrix, size, focal)
 
     def _paint_ground(self, painter: QPainter, figure: StageFigure, matrix: np.ndarray, size: tuple[int, int]) -> None:
         place = np.array((*figure.joints[0, :2], figure.ground))
         theme = self._theme
-        steps = np.arange(-GROUND_HALF, GROUND_HALF + 1e-6, GRID_STEP / 2)
-        lines = np.arange(-1.25, 1.26, GRID_STEP)
-        grid = np.stack(np.meshgrid(lines, steps, indexing="ij"), -1)
-        both = np.stack((grid, grid[..., ::-1]))
-        world = np.concatenate((both, np.zeros((*both.shape[:-1], 1))), -1) + place
-        pixels = to_pixels(matrix, world.reshape(-1, 3), size).reshape(*both.shape[:-1], 3)
-        middle = np.linalg.norm((both[:, :, 1:] + both[:, :, :-1]) / 2, axis=-1) / GROUND_HALF
-        alpha = 1 - np.clip((middle - 0.25) / 0.75, 0, 1) ** 1.5
-        colour = mix(rgb(theme.line), rgb(theme.muted), 0.15)
-        for ends, line_alpha in zip(pixels.reshape(-1, len(steps), 3), alpha.reshape(-1, len(steps) - 1), strict=True):
-            for a, b, opacity in zip(ends, ends[1:], line_alpha, strict=False):
-                if opacity > 0.03:
-                    painter.setPen(QPen(paint(colour, float(opacity)), 1))
-                    painter.drawLine(QPointF(*a[:2]), QPointF(*b[:2]))
+        across = np.arange(-1.25, 1.26, GRID_STEP)
+        reach = np.sqrt(np.maximum(GROUND_HALF**2 - across**2, 0))
+        lines = np.stack((np.stack((across, -reach), 1), np.stack((across, reach), 1)), axis=1)
+        lines = np.concatenate((lines, lines[..., ::-1]))
+        world = np.concatenate((lines, np.zeros((*lines.shape[:-1], 1))), -1) + place
+        pixels = to_pixels(matrix, world.reshape(-1, 3), size)[:, :2].reshape(-1, 2, 2)
+        # A line fades with its distance from the person: along it, and from line to line.
+        colour = mix(rgb(theme.line), rgb(theme.muted), 0.22 if theme.name == "dark" else 0.1)
+        for (a, b), middle in zip(pixels.tolist(), np.tile(np.abs(across), 2), strict=True):
+            fade = QLinearGradient(QPointF(*a), QPointF(*b))
+            fade.setColorAt(0.0, paint(colour, 0.0))
+            fade.setColorAt(0.5, paint(colour, 1 - max(0.0, middle / GROUND_HALF - 0.2)))
+            fade.setColorAt(1.0, paint(colour, 0.0))
+            painter.setPen(QPen(QBrush(fade), 1))
+            painter.drawLine(QPointF(*a), QPointF(*b))
         corners = np.array([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]) * GROUND_HALF + place
         quad = QPolygonF([QPointF(*p) for p in to_pixels(matrix, corners, size)[:, :2].tolist()])
         source = QPolygonF(QRectF(0, 0, SHADOW_CELLS, SHADOW_CELLS))
@@ -133,13 +136,38 @@ class PainterViews(QWidget):
                 radii = focal * solid.radii[i] / (start[i, 2], end[i, 2])
                 self._paint_tube(painter, start[i, :2], end[i, :2], radii, solid.colour[i])
 
+    def _paint_silhouette(
+        self, painter: QPainter, solid: Solid, matrix: np.ndarray, size: tuple[int, int], focal: float
+    ) -> None:
+        """A ghost in one flat translucent colour: one path, so that it does not show through itself."""
+        start, end = to_pixels(matrix, solid.start, size), to_pixels(matrix, solid.end, size)
+        balls = to_pixels(matrix, solid.centre, size)
+        radii = focal * solid.radii / np.stack((start[:, 2], end[:, 2]), axis=1)
+        along = end[:, :2] - start[:, :2]
+        across = np.stack((-along[:, 1], along[:, 0]), 1) / np.hypot(*along.T).clip(1e-6)[:, None]
+        a, b = across * radii[:, :1], across * radii[:, 1:]
+        corners = np.stack((start[:, :2] + a, end[:, :2] + b, end[:, :2] - b, start[:, :2] - a), axis=1)
+        shape = QPainterPath()
+        # Every outline runs the same way round (as ellipses do), so overlaps add up instead of cancelling.
+        shape.setFillRule(Qt.FillRule.WindingFill)
+        for corner in corners[:, ::-1].tolist():
+            shape.addPolygon(QPolygonF([QPointF(*point) for point in corner]))
+            shape.closeSubpath()
+        for (x, y, depth), radius in zip(balls.tolist(), (focal * solid.ball_radius).tolist(), strict=True):
+            shape.addEllipse(QPointF(x, y), radius / depth, radius / depth)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(paint(solid.colour[0], solid.alpha))
+        painter.drawPath(shape)
+
     def _shades(self, colour: np.ndarray) -> tuple[QColor, QColor, QColor]:
         """Lit, plain and turned away, as the lights of the OpenGL views leave them."""
-        dark = self._theme.name == "dark"
-        return (
-            paint(np.minimum(colour * 1.08 + 0.05, 1)), paint(colour * (0.9 if dark else 0.95)),
-            paint(colour * (0.42 if dark else 0.66)),
-        )  # fmt: skip
+        key = tuple(colour.tolist())
+        if key not in self._shade_cache:
+            if len(self._shade_cache) > 512:
+                self._shade_cache.clear()
+            plain, away = (0.9, 0.42) if self._theme.name == "dark" else (0.97, 0.68)
+            self._shade_cache[key] = (paint(colour * 1.08 + 0.05), paint(colour * plain), paint(colour * away))
+        return self._shade_cache[key]
 
     def _paint_ball(self, painter: QPainter, centre: np.ndarray, radius: float, colour: np.ndarray) -> None:
         lit, plain, away = self._shades(colour)
@@ -172,4 +200,4 @@ class PainterViews(QWidget):
         shade.setColorAt(1.0, away)
         painter.setBrush(QBrush(shade))
         corners = (a + across * radii[0], b + across * radii[1], b - across * radii[1], a - across * radii[0])
-        painter.drawPolygon(QPolygonF([QPointF(*p.tolist()) for p in corners]))
+        painter.drawConvexPolygon(QPolygonF([QPointF(*p.tolist()) for p in corners]))

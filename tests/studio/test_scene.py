@@ -279,7 +279,7 @@ def test_no_timer_and_no_thread_is_left(scene):
 
 FALLBACK = """
 import logging, sys
-logging.basicConfig(stream=sys.stdout)
+logging.basicConfig(stream=sys.stdout, level=logging.INFO)
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 from poseaug_studio.scene import ScenePanel
