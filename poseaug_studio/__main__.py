@@ -15,7 +15,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--demo", action="store_true", help="open the demo instead of the start page")
     parser.add_argument("--train", action="store_true", help="start training what is opened at once")
     parser.add_argument("--open", metavar="RUN_OR_FILE", type=Path, help="a run folder, BVH files or poses to open")
-    parser.add_argument("--tour", metavar="DIR", type=Path, help="show everything once by itself, keep pictures in DIR, end")
+    parser.add_argument(
+        "--tour", metavar="DIR", type=Path, help="show everything once by itself, keep pictures in DIR, end"
+    )
     parser.add_argument("--theme", choices=("dark", "light", "system"), help="dark, light, or what the system uses")
     return parser.parse_args(argv)
 

@@ -33,15 +33,21 @@ def _declare(w: StudioWindow) -> None:
     for name, text in ONLY.items():
         add("Run", f"step {name}", f"Step: {text.lower()}", lambda name=name: bar.stepped.emit(name))
     add("Run", "stop", "Stop", bar.stop.click, "Shift+F5")
-    add("Run", "undo", "Undo knob", w.undo, "Ctrl+Z")
-    add("Run", "redo", "Redo knob", w.redo, "Ctrl+Shift+Z|Ctrl+Y")
+    add("Run", "undo", "Undo knob", w.session.undo, "Ctrl+Z")
+    add("Run", "redo", "Redo knob", w.session.redo, "Ctrl+Shift+Z|Ctrl+Y")
     add("Timeline", "back", "One snapshot back", line.previous.click, ",")
     add("Timeline", "on", "One snapshot on", line.following.click, ".")
     add("Timeline", "play", "Play or pause the history", line.play.click, "P")
     add("Timeline", "live", "Jump to live", w.session.follow, "L")
     for name, text in {"system": "Theme of the system", "dark": "Dark theme", "light": "Light theme"}.items():
         add("View", f"theme {name}", text, lambda name=name: w.set_theme(name), checkable=True)
-    add("View", "swap theme", "Swap dark and light", lambda: w.set_theme("light" if w.theme.name == "dark" else "dark"), "Ctrl+T")
+    add(
+        "View",
+        "swap theme",
+        "Swap dark and light",
+        lambda: w.set_theme("light" if w.theme.name == "dark" else "dark"),
+        "Ctrl+T",
+    )
     add("View", "reset layout", "Reset layout", w.reset_layout)
     add("Help", "palette", "Command palette\u2026", w.open_palette, "Ctrl+K")
     add("Help", "shortcuts", "Keyboard shortcuts", w.open_shortcuts, "?|F1")
@@ -51,7 +57,20 @@ def _declare(w: StudioWindow) -> None:
 def _menus(w: StudioWindow) -> None:
     layout = {
         "File": ("demo", "files", "motion folder", "run", "recent", None, "export", "copy", None, "start", "quit"),
-        "Run": ("toggle", "step", *(f"step {name}" for name in ONLY), "stop", None, "undo", "redo", None, "back", "on", "play", "live"),
+        "Run": (
+            "toggle",
+            "step",
+            *(f"step {name}" for name in ONLY),
+            "stop",
+            None,
+            "undo",
+            "redo",
+            None,
+            "back",
+            "on",
+            "play",
+            "live",
+        ),
         "View": ("theme system", "theme dark", "theme light", None, "docks", None, "reset layout"),
         "Help": ("palette", "shortcuts", None, "about"),
     }

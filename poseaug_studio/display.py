@@ -20,11 +20,11 @@ def missing_display(environment=os.environ, platform: str = sys.platform) -> str
         return None
     display = environment.get("DISPLAY")
     if not display:
-        return f"There is no display (DISPLAY and WAYLAND_DISPLAY are empty), so the studio cannot open its window: {REMEDY}."
+        return f"There is no display (DISPLAY and WAYLAND_DISPLAY are empty) for the studio's window: {REMEDY}."
     if not _x_answers(display):
         return f"The display {display!r} does not answer, so the studio cannot open its window: {REMEDY}."
     if not _loads("libxcb-cursor.so.0"):
-        return "The system library libxcb-cursor0 is missing, without which Qt opens no window: 'apt install libxcb-cursor0'."
+        return "The system library libxcb-cursor0 is missing, so Qt opens no window: 'apt install libxcb-cursor0'."
     return None
 
 

@@ -49,8 +49,8 @@ class History:
     def update(self, run) -> bool:
         """Whether the run has snapshots or control changes that were not known."""
         steps, log = [int(step) for step in run.steps()], list(run.control_log())
-        if not self.spans and "poses" in run.data:
-            self.spans = phases(run.config, run.data["poses"])
+        if not self.spans:
+            self.spans = phases(run.config, run.data["sets"]["source"]["poses"])
         changed = len(steps) != len(self.steps) or len(log) != len(self.log)
         self.steps, self.log = steps, log
         return changed

@@ -18,8 +18,8 @@ Progress = Callable[[float, str], bool]
 class Job(QObject):
     """One piece of work on a thread of its own; its signals come from ``poll``, so in the GUI thread.
 
-    work(progress) returns the result. A UserError's sentence is told as it is; any other exception means a
-    bug and is told with its name.
+    work(progress) returns the result. quiet: not worth a place in the job bar.
+    A UserError's sentence is told as it is; any other exception means a bug and is told with its name.
     """
 
     done = Signal(object)
@@ -29,7 +29,7 @@ class Job(QObject):
     def __init__(self, title: str, work: Callable[[Progress], Any], parent: QObject | None = None):
         super().__init__(parent)
         self.title, self.share, self.text = title, 0.0, ""
-        self.cancelled = False
+        self.cancelled = self.quiet = False
         self._work, self._started = work, time.monotonic()
         self._outcome: tuple[str, Any] | None = None
         self._thread = threading.Thread(target=self._run, name=f"job {title}", daemon=True)

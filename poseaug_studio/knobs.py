@@ -74,7 +74,10 @@ class Knob(QWidget):
         self.setToolTip(tooltip(self.setting))
         self.dot = Dot(theme)
         unit = UNITS.get(self.setting.unit, self.setting.unit)
-        self.label = QLabel(label + (f"&nbsp; <span style='color:{theme.muted};font-size:11px'>{unit}</span>" if unit else ""))
+        self.label = QLabel(
+            label + (f"&nbsp; <span style='color:{theme.muted};font-size:11px'>{unit}</span>" if unit else "")
+        )
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.reset = self._button("reset", "Back to the default", self._reset)
         self.head = QHBoxLayout(spacing=2)
         self.head.setContentsMargins(0, 0, 0, 0)
@@ -145,7 +148,9 @@ class NumberKnob(Knob):
             self.follow.setChecked(follows)
             color = color_of(self.names[0], self.theme) if follows else self.theme.muted
             self.follow.setIcon(icons.icon("schedule", color))
-            self.follow.setToolTip("Follows the schedule: click to hold" if follows else "Held: click to follow the schedule")
+            self.follow.setToolTip(
+                "Follows the schedule: click to hold" if follows else "Held: click to follow the schedule"
+            )
             self.reset.hide()
         shown = scheduled[0] if follows else value
         inside = self.scale.low if shown is None else min(max(shown, self.scale.low), self.scale.high)
@@ -214,7 +219,9 @@ class Section(QWidget):
         self.head.setProperty("section", True)
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.head.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.head.setStyleSheet(f"text-align: left; color: {mix(theme.muted, theme.text, 0.35)}; font-weight: 600; font-size: 12px;")
+        self.head.setStyleSheet(
+            f"text-align: left; color: {mix(theme.muted, theme.text, 0.35)}; font-weight: 600; font-size: 12px;"
+        )
         self.head.setIconSize(QSize(12, 12))
         self.body = QWidget()
         self.rows = QVBoxLayout(self.body, spacing=2)
@@ -297,8 +304,7 @@ class KnobsPanel(QFrame):
                 knob.dot.light(used is not None and any(self._pending(field) for field in knob.names))
 
     def _pending(self, name: str) -> bool:
-        wanted, used = getattr(self.controls, name), getattr(self._used, name)
-        return wanted is not None and used is not None and wanted != used
+        return getattr(self.controls, name) != getattr(self._used, name)
 
     def _turn(self, values: dict) -> None:
         self.controls = replace(self.controls, **values)

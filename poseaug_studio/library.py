@@ -44,7 +44,10 @@ class Entry:
 
 def remember(folder: Path, settings: QSettings) -> None:
     """Put a run first among the recent ones."""
-    known = [str(Path(folder).absolute()), *(path for path in recent_paths(settings) if path != str(Path(folder).absolute()))]
+    known = [
+        str(Path(folder).absolute()),
+        *(path for path in recent_paths(settings) if path != str(Path(folder).absolute())),
+    ]
     settings.setValue(KEY, known[:KEPT])
 
 

@@ -50,13 +50,15 @@ class Banner(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
         note = self.kind == "note"
-        self.sign.setPixmap(icons.pixmap("check" if note else "warning", self.theme.accent if note else self.theme.bad, 16))
+        self.sign.setPixmap(
+            icons.pixmap("check" if note else "warning", self.theme.accent if note else self.theme.bad, 16)
+        )
 
 
 class JobBar(QFrame):
     """The newest background job: what it does, how far it is, and a cancel button."""
 
-    def __init__(self, session: Session, theme: Theme):
+    def __init__(self, session: Session):
         super().__init__(objectName="foot")
         self.session = session
         self.setFixedHeight(34)
@@ -78,17 +80,21 @@ class JobBar(QFrame):
         session.jobs_changed.connect(self._jobs_changed)
         self.hide()
 
+    @property
+    def listed(self) -> list:
+        return [job for job in self.session.jobs if not job.quiet]
+
     def _jobs_changed(self) -> None:
-        busy = bool(self.session.jobs)
+        busy = bool(self.listed)
         self.setVisible(busy)
         self._timer.start() if busy else self._timer.stop()
         self._show()
 
     def _show(self) -> None:
-        if not self.session.jobs:
+        if not self.listed:
             return
-        job = self.session.jobs[-1]
-        more = f"  (+{len(self.session.jobs) - 1})" if len(self.session.jobs) > 1 else ""
+        job = self.listed[-1]
+        more = f"  (+{len(self.listed) - 1})" if len(self.listed) > 1 else ""
         self.title.setText(f"{job.title}{': ' + job.text if job.text else ''}{more}")
         self.progress.setMaximum(1000 if job.share else 0)
         self.progress.setValue(round(1000 * job.share))
@@ -96,6 +102,6 @@ class JobBar(QFrame):
         self.cancel.setEnabled(not job.cancelled)
 
     def _cancel(self) -> None:
-        if self.session.jobs:
-            self.session.jobs[-1].cancel()
+        if self.listed:
+            self.listed[-1].cancel()
             self._show()

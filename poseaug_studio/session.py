@@ -116,21 +116,15 @@ class Session(QObject):
             self._train(config, folder, live, resume=resume)
             if live.status.state not in ENDED:
                 live.report(replace(live.status, state="stopped" if live.stopping else "finished"))
-        except UserError as error:
-            live.report(replace(live.status, state="failed", message=str(error)))
         except Exception as error:
-            kept = self._keep_traceback(folder)
-            message = f"The training broke off: {type(error).__name__}: {error}. {kept}"
-            live.report(replace(live.status, state="failed", message=message))
-
-    @staticmethod
-    def _keep_traceback(folder: Path) -> str:
-        try:
-            (folder / "failure.txt").write_text(traceback.format_exc())
-            return f"Details are in {folder / 'failure.txt'}."
-        except OSError:
+            if live.status.state == "failed":  # launch has said already what failed
+                return
+            if isinstance(error, UserError):
+                live.report(replace(live.status, state="failed", message=str(error)))
+                return
             traceback.print_exc()
-            return "Details were printed to the terminal."
+            message = f"The training broke off: {type(error).__name__}: {error}. Details are in the terminal."
+            live.report(replace(live.status, state="failed", message=message))
 
     def _opener(self) -> Callable:
         if self._open_run is None:
@@ -317,6 +311,8 @@ class Session(QObject):
                 self.run = self._open_run(self.folder)
             if self.history.update(self.run):
                 self.history_changed.emit()
+                if self.live is None and self.following:
+                    self.follow()
             rows, self._next_row = self.run.metrics(self._next_row)
             if rows:
                 self.history.add_rows(rows)
@@ -332,10 +328,12 @@ class Session(QObject):
 
     # background work and the end
 
-    def background(self, title: str, work: Callable[[Progress], Any]) -> Job:
-        """Run work(progress) beside the window; its failure is told through ``failed``."""
+    def background(self, title: str, work: Callable[[Progress], Any], quiet: bool = False) -> Job:
+        """Run work(progress) beside the window; its failure is told through ``failed`` unless it is quiet."""
         job = Job(title, work, self)
-        job.failed.connect(self.failed)
+        job.quiet = quiet
+        if not quiet:
+            job.failed.connect(self.failed)
         self.jobs.append(job)
         self.jobs_changed.emit()
         self._tick()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from poseaug_core.skeleton import HUMAN16
 from poseaug_studio import icons
 from poseaug_studio.library import Entry
 from poseaug_studio.style import alpha, font, mix
 from poseaug_studio.theme import Theme
 
 #: A walking figure in a unit square, for the four stages of the header: joints and bones.
-JOINTS = ((0.50, 0.55), (0.44, 0.56), (0.38, 0.75), (0.27, 0.93), (0.56, 0.56), (0.63, 0.74), (0.66, 0.95), (0.50, 0.40),
-          (0.50, 0.26), (0.52, 0.11), (0.58, 0.28), (0.66, 0.42), (0.76, 0.50), (0.42, 0.28), (0.34, 0.42), (0.36, 0.58))  # fmt: skip
-BONES = ((0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6), (0, 7), (7, 8), (8, 9), (8, 10), (10, 11), (11, 12), (8, 13), (13, 14), (14, 15))
+JOINTS = (
+    (0.50, 0.55), (0.44, 0.56), (0.38, 0.75), (0.27, 0.93), (0.56, 0.56), (0.63, 0.74), (0.66, 0.95), (0.50, 0.40),
+    (0.50, 0.26), (0.52, 0.11), (0.58, 0.28), (0.66, 0.42), (0.76, 0.50), (0.42, 0.28), (0.34, 0.42), (0.36, 0.58),
+)  # fmt: skip
+BONES = HUMAN16.edges.tolist()
 #: How each stage differs from the one before: joints moved, stature, turn.
 MOVED = {"ba": {3: (-0.09, -0.06), 2: (-0.04, -0.03), 12: (0.03, -0.30), 11: (0.04, -0.14), 15: (-0.14, -0.06)}}
 
@@ -43,13 +44,17 @@ class Header(QWidget):
             if i:
                 self._figure(painter, before, corner, width, height, alpha(self.theme.muted, 0.28), 2.0)
                 arrow = QPointF(corner.x() - gap / 2, 8 + height * 0.52)
-                painter.setPen(QPen(QColor(mix(self.theme.background, self.theme.muted, 0.6)), 1.5, c=Qt.PenCapStyle.RoundCap))
+                painter.setPen(
+                    QPen(QColor(mix(self.theme.background, self.theme.muted, 0.6)), 1.5, c=Qt.PenCapStyle.RoundCap)
+                )
                 painter.drawLine(arrow - QPointF(12, 0), arrow + QPointF(12, 0))
                 painter.drawLine(arrow + QPointF(12, 0), arrow + QPointF(7, -5))
                 painter.drawLine(arrow + QPointF(12, 0), arrow + QPointF(7, 5))
             self._figure(painter, pose, corner, width, height, QColor(self.theme.stage(stage)), 4.0)
 
-    def _figure(self, painter: QPainter, pose, corner: QPointF, width: int, height: int, color: QColor, line: float) -> None:
+    def _figure(
+        self, painter: QPainter, pose, corner: QPointF, width: int, height: int, color: QColor, line: float
+    ) -> None:
         at = [corner + QPointF(x * width, y * height) for x, y in pose]
         painter.setPen(QPen(color, line, c=Qt.PenCapStyle.RoundCap))
         for a, b in BONES:
@@ -65,7 +70,9 @@ def stage_pose(pose: list[tuple[float, float]], stage: str) -> list[tuple[float,
     if stage == "bl":
         return [(0.5 + (x - 0.5) * 1.1, 0.95 + (y - 0.95) * 1.08) for x, y in pose]
     if stage == "rt":
-        return [(0.5 + (x - 0.5) * 0.62 + (y - 0.6) * -0.22, 0.55 + (y - 0.55) * 0.9 + (x - 0.5) * 0.16) for x, y in pose]
+        return [
+            (0.5 + (x - 0.5) * 0.62 + (y - 0.6) * -0.22, 0.55 + (y - 0.55) * 0.9 + (x - 0.5) * 0.16) for x, y in pose
+        ]
     return list(pose)
 
 
@@ -163,7 +170,12 @@ class StartPage(QWidget):
         words.setFont(font(15))
         self.cards = {
             "demo": Card("train", "Try the demo", "Parametric people, four cameras. Needs no data.", theme),
-            "files": Card("motion", "Open motion capture\u2026", "BVH files, or poses as NPZ and HDF5. Drop them here, too.", theme),
+            "files": Card(
+                "motion",
+                "Open motion capture\u2026",
+                "BVH files, or poses as NPZ and HDF5. Drop them here, too.",
+                theme,
+            ),
             "run": Card("open", "Open a run\u2026", "Scrub what was recorded, go on training, export figures.", theme),
         }
         for name, card in self.cards.items():
@@ -206,7 +218,9 @@ class StartPage(QWidget):
         self.header.update()
         for card in self.cards.values():
             card.set_theme(theme)
-        self.whole.setStyleSheet(f"text-align: left; padding: 0; border: none; background: transparent; color: {theme.accent};")
+        self.whole.setStyleSheet(
+            f"text-align: left; padding: 0; border: none; background: transparent; color: {theme.accent};"
+        )
         self.show_recent(self.entries)
 
     def show_recent(self, entries: list[Entry]) -> None:

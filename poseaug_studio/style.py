@@ -107,9 +107,10 @@ def sheet(theme: Theme) -> str:
 QWidget {{ color: {t.text}; selection-background-color: {t.accent}; selection-color: {on_accent}; }}
 QMainWindow, QDialog, #page {{ background: {t.background}; }}
 QMainWindow::separator {{ background: {t.background}; width: 6px; height: 6px; }}
-QMainWindow::separator:hover {{ background: {mix(t.background, t.accent, 0.5)}; }}
+QMainWindow::separator:hover {{ background: {mix(t.background, t.accent, 0.3)}; }}
+QDialog {{ border: 1px solid {t.line}; }}
 QSplitter::handle {{ background: {t.background}; }}
-QSplitter::handle:hover {{ background: {mix(t.background, t.accent, 0.5)}; }}
+QSplitter::handle:hover {{ background: {mix(t.background, t.accent, 0.3)}; }}
 #panel {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
 #bar {{ background: {t.surface}; border: none; border-bottom: 1px solid {t.line}; }}
 #foot {{ background: {t.surface}; border: none; border-top: 1px solid {t.line}; }}
@@ -129,7 +130,8 @@ QPushButton#primary, QPushButton:default {{ background: {t.accent}; border-color
   font-weight: 600; }}
 QPushButton#primary:hover, QPushButton:default:hover {{ background: {strong}; border-color: {strong}; }}
 QPushButton#primary:disabled {{ background: {faint}; border-color: {faint}; color: {disabled}; }}
-QToolButton#quiet, QPushButton#quiet {{ background: transparent; border: 1px solid transparent; padding: 2px; min-height: 18px; }}
+QToolButton#quiet, QPushButton#quiet {{ background: transparent; border: 1px solid transparent; padding: 2px;
+  min-height: 18px; }}
 QToolButton#quiet:hover, QPushButton#quiet:hover {{ background: {hover}; }}
 QToolButton#quiet:checked {{ background: {mix(t.surface, t.accent, 0.22)}; }}
 QToolButton#quiet[section="true"]:checked {{ background: transparent; }}
@@ -147,17 +149,21 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit {{ bac
 QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover, QComboBox:hover {{ border-color: {mix(t.line, t.text, 0.18)}; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border-color: {t.accent}; }}
 QLineEdit:disabled, QComboBox:disabled {{ color: {disabled}; border-color: {faint}; }}
-QLineEdit#number {{ padding: 0 4px; min-height: 20px; border-color: transparent; background: transparent; border-radius: 4px; }}
+QLineEdit#number {{ padding: 0 4px; min-height: 20px; border-color: transparent; background: transparent;
+  border-radius: 4px; }}
 QLineEdit#number:hover {{ background: {t.background}; border-color: {t.line}; }}
 QLineEdit#number:focus {{ background: {t.background}; border-color: {t.accent}; }}
-QComboBox {{ padding-right: 24px; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{ image: url({image("down", t.muted)}); width: 12px; height: 12px; }}
-QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px; padding: 4px; }}
-QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 0; border: none; }}
+QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px;
+  padding: 4px; }}
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 0;
+  border: none; }}
 QCheckBox {{ spacing: 8px; }}
-QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 4px; border: 1px solid {mix(t.line, t.text, 0.2)}; background: {t.background}; }}
-QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url({image("check", on_accent)}); }}
+QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 4px;
+  border: 1px solid {mix(t.line, t.text, 0.2)}; background: {t.background}; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+  image: url({image("check", on_accent)}); }}
 
 QMenuBar {{ background: {t.surface}; border-bottom: 1px solid {faint}; padding: 2px 4px; }}
 QMenuBar::item {{ padding: 4px 10px; border-radius: 5px; background: transparent; color: {t.muted}; }}
@@ -172,35 +178,50 @@ QMenu::indicator:checked {{ image: url({image("check", t.accent)}); }}
 QMenu::right-arrow {{ image: url({image("right", t.muted)}); width: 12px; height: 12px; }}
 QMenu::icon {{ left: 6px; }}
 
-QScrollArea, QAbstractScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent; border: none; }}
+QScrollArea, QAbstractScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent;
+  border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {mix(t.surface, t.text, 0.16)}; border-radius: 3px; margin: 2px; }}
 QScrollBar::handle:vertical {{ min-height: 28px; }}
 QScrollBar::handle:horizontal {{ min-width: 28px; }}
 QScrollBar::handle:hover {{ background: {mix(t.surface, t.text, 0.30)}; }}
-QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{ background: none; border: none; width: 0; height: 0; }}
+QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{ background: none;
+  border: none; width: 0; height: 0; }}
 
+QSlider {{ background: transparent; min-height: 16px; }}
+QSlider::groove:horizontal {{ background: {mix(t.surface, t.text, 0.13)}; height: 4px; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {t.accent}; height: 4px; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: #ffffff; border: 1px solid {t.accent}; width: 10px; height: 10px;
+  margin: -4px 0; border-radius: 5px; }}
 QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
-QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 5px 12px; margin: 2px 2px 3px 0; border-radius: 6px; font-weight: 500; }}
+QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 5px 12px; margin: 2px 2px 3px 0;
+  border-radius: 6px; font-weight: 500; }}
 QTabBar::tab:hover {{ color: {t.text}; background: {faint}; }}
 QTabBar::tab:selected {{ color: {t.text}; background: {t.raised}; }}
 QTabWidget::pane {{ border: 1px solid {t.line}; border-radius: 8px; background: {t.surface}; }}
-QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; border-radius: 4px; padding: 6px 8px; }}
-QProgressBar {{ background: {mix(t.surface, t.text, 0.09)}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }}
+QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; border-radius: 4px;
+  padding: 6px 8px; }}
+QProgressBar {{ background: {mix(t.surface, t.text, 0.09)}; border: none; border-radius: 3px; max-height: 6px;
+  min-height: 6px; }}
 QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
 
-QListView, QTreeView, QTableView, QListWidget {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; padding: 4px; }}
+QListView, QTreeView, QTableView, QListWidget {{ background: {t.surface}; border: 1px solid {t.line};
+  border-radius: 8px; padding: 4px; }}
 QListView::item, QListWidget::item {{ padding: 6px 8px; border-radius: 5px; }}
 QListView::item:hover, QListWidget::item:hover {{ background: {faint}; }}
-QListView::item:selected, QListWidget::item:selected {{ background: {mix(t.surface, t.accent, 0.24)}; color: {t.text}; }}
-QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: none; border-bottom: 1px solid {t.line}; padding: 6px 8px; }}
+QListView::item:selected, QListWidget::item:selected {{ background: {mix(t.surface, t.accent, 0.24)};
+  color: {t.text}; }}
+QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: none; border-bottom: 1px solid {t.line};
+  padding: 6px 8px; }}
 
 #card {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 10px; }}
 #card:hover {{ border-color: {mix(t.line, t.accent, 0.7)}; background: {mix(t.surface, t.accent, 0.04)}; }}
 #card:focus {{ border-color: {t.accent}; }}
-#banner {{ background: {mix(t.surface, t.bad, 0.16)}; border: none; border-bottom: 1px solid {mix(t.line, t.bad, 0.5)}; }}
-#banner[kind="note"] {{ background: {mix(t.surface, t.accent, 0.14)}; border-bottom: 1px solid {mix(t.line, t.accent, 0.5)}; }}
+#banner {{ background: {mix(t.surface, t.bad, 0.16)}; border: none;
+  border-bottom: 1px solid {mix(t.line, t.bad, 0.5)}; }}
+#banner[kind="note"] {{ background: {mix(t.surface, t.accent, 0.14)};
+  border-bottom: 1px solid {mix(t.line, t.accent, 0.5)}; }}
 #palette {{ background: {t.raised}; border: 1px solid {mix(t.line, t.text, 0.1)}; border-radius: 10px; }}
 #palette QLineEdit {{ border: none; background: transparent; font-size: 15px; padding: 10px 12px; }}
 #palette QListWidget {{ border: none; background: transparent; border-top: 1px solid {t.line}; border-radius: 0; }}

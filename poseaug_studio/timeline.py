@@ -6,7 +6,17 @@ from bisect import bisect_left
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from poseaug_studio import icons
 from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, Mark
@@ -68,7 +78,9 @@ class Track(QWidget):
             return
         near = [mark for mark in self.marks if abs(self.x_of(mark.step) - x) < 6]
         if near:
-            QToolTip.showText(event.globalPosition().toPoint(), "\n".join(f"step {m.step}: {m.text}" for m in near[-6:]), self)
+            QToolTip.showText(
+                event.globalPosition().toPoint(), "\n".join(f"step {m.step}: {m.text}" for m in near[-6:]), self
+            )
         elif self.steps:
             QToolTip.showText(event.globalPosition().toPoint(), f"step {self.nearest(x)}", self)
 
@@ -87,7 +99,9 @@ class Track(QWidget):
 
     def moved(self, by: int) -> int:
         """The place in ``steps`` that lies ``by`` snapshots from the shown one."""
-        at = len(self.steps) - 1 if self.shown is None else min(bisect_left(self.steps, self.shown), len(self.steps) - 1)
+        at = (
+            len(self.steps) - 1 if self.shown is None else min(bisect_left(self.steps, self.shown), len(self.steps) - 1)
+        )
         return min(max(at + by, 0), len(self.steps) - 1)
 
     def paintEvent(self, event) -> None:
@@ -136,7 +150,9 @@ class Track(QWidget):
             painter.drawPolygon(QPolygonF([QPointF(x, 32), QPointF(x - 3.5, 38), QPointF(x + 3.5, 38)]))
         elif mark.kind == CONTROL:
             painter.setBrush(QColor(t.warning))
-            painter.drawPolygon(QPolygonF([QPointF(x, 31.5), QPointF(x - 3.5, 35), QPointF(x, 38.5), QPointF(x + 3.5, 35)]))
+            painter.drawPolygon(
+                QPolygonF([QPointF(x, 31.5), QPointF(x - 3.5, 35), QPointF(x, 38.5), QPointF(x + 3.5, 35)])
+            )
         elif mark.kind == BEST:
             painter.setBrush(QColor(t.good))
             painter.drawEllipse(QPointF(x, 35.5), 4, 4)
@@ -233,7 +249,8 @@ class Timeline(QFrame):
             behind = sum(1 for step in steps if step > shown)
             words = f"<b>Step {shown}</b><br><span style='color:{t.muted}'>history, {behind} behind</span>"
         elif self.training:
-            words = f"<b style='color:{t.good}'>\u25cf Live</b><br><span style='color:{t.muted}'>{len(steps)} snapshots</span>"
+            head = f"<b style='color:{t.good}'>\u25cf Live</b>"
+            words = f"{head}<br><span style='color:{t.muted}'>{len(steps)} snapshots</span>"
         elif steps:
             words = f"<b>Last snapshot</b><br><span style='color:{t.muted}'>step {steps[-1]} of history</span>"
         else:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from poseaug_core.config import Config
 from poseaug_core.demo import demo_config
@@ -15,6 +24,7 @@ from poseaug_core.live import ENDED, Status
 from poseaug_studio import library, style
 from poseaug_studio.actions import add_commands
 from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
+from poseaug_studio.history import change
 from poseaug_studio.notices import Banner, JobBar
 from poseaug_studio.selection import Selection
 from poseaug_studio.session import Session
@@ -36,11 +46,14 @@ class StudioWindow(QMainWindow):
         self.theme = self._chosen_theme()
         self.selection = Selection(self)
         self.demo = demo_config()
+        self.demo_folder: Path | None = None  # where the next demo goes, None for a new folder among the runs
         self._closing = False
+        self._marked = 0
+        self._remembered: Path | None = None
         self.setWindowTitle("PoseAug Studio")
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
-        self.banner, self.jobs = Banner(self.theme), JobBar(session, self.theme)
+        self.banner, self.jobs = Banner(self.theme), JobBar(session)
         self.start = StartPage(self.theme)
         self.workspace = Workspace(self.theme, self.selection)
         self.pages = QStackedWidget()
@@ -55,6 +68,7 @@ class StudioWindow(QMainWindow):
         self.commands = Commands(self)
         add_commands(self)
         self._connect()
+        self._show_undo()
         self._restore()
         QTimer.singleShot(0, self.workspace.build)
 
@@ -65,7 +79,7 @@ class StudioWindow(QMainWindow):
         s.snapshot_changed.connect(self._show_snapshot)
         s.status_changed.connect(self._show_status)
         s.controls_changed.connect(w.knobs.show_controls)
-        s.controls_changed.connect(lambda _: self._show_used())
+        s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
         s.shown_changed.connect(lambda: w.timeline.show_position(s.shown, s.running))
         s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
@@ -78,6 +92,8 @@ class StudioWindow(QMainWindow):
         w.runbar.stopped.connect(s.stop)
         w.timeline.scrubbed.connect(s.scrub)
         w.timeline.followed.connect(s.follow)
+        w.undone.connect(s.undo)
+        w.redone.connect(s.redo)
         w.built.connect(self._panels_built)
         self.start.demo.connect(self.new_demo)
         self.start.files.connect(self.choose_files)
@@ -89,12 +105,19 @@ class StudioWindow(QMainWindow):
     def _panels_built(self) -> None:
         curves = self.workspace.panels["curves"]
         curves.step_chosen.connect(self._scrub_near)
-        if self.session.history.rows:
-            curves.extend(self.session.history.rows)
+        self._to_curves("extend", self.session.history.rows)
+        self._mark_curves()
 
     def _to_curves(self, method: str, *given) -> None:
         if "curves" in self.workspace.panels:
             getattr(self.workspace.panels["curves"], method)(*given)
+
+    def _mark_curves(self) -> None:
+        """Control changes that the curves do not show yet."""
+        if "curves" in self.workspace.panels:
+            for entry in self.session.history.log[self._marked :]:
+                self._to_curves("mark", int(entry["step"]), change(entry))
+            self._marked = len(self.session.history.log)
 
     def _scrub_near(self, step: int) -> None:
         steps = self.session.history.steps
@@ -110,13 +133,20 @@ class StudioWindow(QMainWindow):
         self.workspace.runbar.show_status(status)
         self.workspace.timeline.show_position(self.session.shown, status.state in ("running", "paused", "preparing"))
         self._show_used()
-        name = Path(status.run).name if status.run else ""
-        self.setWindowTitle(f"{name} \u2014 PoseAug Studio" if name else "PoseAug Studio")
-        if status.run and status.state in (*ENDED, "running"):
-            if library.recent_paths(self.settings)[:1] != [status.run]:
-                library.remember(Path(status.run), self.settings)
+        folder = self.session.folder
+        self.setWindowTitle(f"{folder.name} \u2014 PoseAug Studio" if folder else "PoseAug Studio")
+        if folder and status.state in (*ENDED, "running") and folder != self._remembered:
+            self._remembered = folder
+            library.remember(folder, self.settings)
         if self._closing and status.state in ENDED:
             QTimer.singleShot(0, self.close)
+
+    def _show_undo(self, _=None) -> None:
+        buttons = self.workspace.titles["knobs"].buttons
+        for name, able in (("undo", self.session.can_undo()), ("redo", self.session.can_redo())):
+            buttons[name].setEnabled(able)
+            self.commands[name].setEnabled(able)
+        self._show_used()
 
     def _show_used(self) -> None:
         status = self.session.status
@@ -125,16 +155,18 @@ class StudioWindow(QMainWindow):
     def _show_history(self) -> None:
         session = self.session
         self.workspace.timeline.show_history(session.history, session.status.steps if session.running else 0)
+        self._mark_curves()
 
     def _clear(self) -> None:
         self._to_curves("clear")
+        self._marked = 0
         self.workspace.present(None)
         self._show_history()
 
     # what the user asks
 
     def new_demo(self) -> None:
-        self.begin(self.demo, "demo")
+        self.begin(self.demo, "demo", self.demo_folder)
 
     def begin(self, config: Config, name: str, folder: Path | None = None) -> None:
         """Train a config in a new run folder and show it."""
@@ -152,7 +184,9 @@ class StudioWindow(QMainWindow):
             session.resume(session.folder)
         else:
             config = session.config if session.folder is not None else self.demo
-            self.begin(replace(config, controls=session.controls), "demo" if config.source.startswith("demo:") else "run")
+            self.begin(
+                replace(config, controls=session.controls), "demo" if config.source.startswith("demo:") else "run"
+            )
 
     def show_workspace(self) -> None:
         self.pages.setCurrentWidget(self.workspace)
@@ -180,8 +214,8 @@ class StudioWindow(QMainWindow):
 
     def open_paths(self, paths: list[Path]) -> None:
         """A run is shown; motion capture or poses lead to a new run; anything else is told in a sentence."""
-        from poseaug_studio.opening import kind_of
         from poseaug_studio.new_run import NewRunDialog
+        from poseaug_studio.opening import kind_of
 
         if not paths:
             return
@@ -211,13 +245,7 @@ class StudioWindow(QMainWindow):
         self.banner.tell("The view is on the clipboard.", "note")
 
     def view_image(self):
-        return self.workspace.panels["scene"].grab_image()
-
-    def undo(self) -> None:
-        self.session.undo()
-
-    def redo(self) -> None:
-        self.session.redo()
+        return self.workspace.panels["scene"].grab()
 
     # appearance
 
@@ -232,7 +260,7 @@ class StudioWindow(QMainWindow):
         if theme is not self.theme:
             self.theme = theme
             style.apply(QApplication.instance(), theme)
-            for part in (self.start, self.workspace, self.banner, self.jobs):
+            for part in (self.start, self.workspace, self.banner):
                 part.set_theme(theme)
             self.workspace.knobs.show_controls(self.session.controls)
 
@@ -258,8 +286,9 @@ class StudioWindow(QMainWindow):
         box.setWindowTitle("About PoseAug Studio")
         box.setTextFormat(Qt.TextFormat.RichText)
         box.setText(
-            "<b>PoseAug Studio</b><br><br>An implementation of <i>PoseAug: A Differentiable Pose Augmentation Framework "
-            "for 3D Human Pose Estimation</i>, Kehong Gong, Jianfeng Zhang and Jiashi Feng, CVPR 2021.<br><br>"
+            "<b>PoseAug Studio</b><br><br>Implements <i>PoseAug: A Differentiable Pose "
+            "Augmentation Framework for 3D Human Pose Estimation</i>, "
+            "Kehong Gong, Jianfeng Zhang and Jiashi Feng, CVPR 2021.<br><br>"
             "Motion capture by the CMU Graphics Lab, mocap.cs.cmu.edu (NSF EIA-0196217).<br>Typeface: Inter, OFL."
         )
         box.open()
@@ -272,7 +301,11 @@ class StudioWindow(QMainWindow):
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(min(1600, screen.width()), min(1000, screen.height()))
         docks, split = self.settings.value("docks"), self.settings.value("split")
-        if docks is None or self.settings.value("layout", type=int) != LAYOUT or not self.workspace.restore(docks, split):
+        if (
+            docks is None
+            or self.settings.value("layout", type=int) != LAYOUT
+            or not self.workspace.restore(docks, split)
+        ):
             self.workspace.default_layout()
 
     def reset_layout(self) -> None:

@@ -6,7 +6,15 @@ import importlib
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QDockWidget, QFrame, QHBoxLayout, QLabel, QMainWindow, QSplitter, QTabWidget, QToolButton, QVBoxLayout,
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QSplitter,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
     QWidget,
 )  # fmt: skip
 
@@ -15,6 +23,7 @@ from poseaug_studio import icons
 from poseaug_studio.knobs import KnobsPanel
 from poseaug_studio.runbar import RunBar
 from poseaug_studio.selection import Selection
+from poseaug_studio.style import mix
 from poseaug_studio.theme import Theme
 from poseaug_studio.timeline import Timeline
 
@@ -40,42 +49,37 @@ class DockTitle(QFrame):
         super().__init__()
         self.setFixedHeight(28)
         self.label = QLabel(dock.windowTitle(), objectName="title")
-        self.float_button = self._button("Float or dock", lambda: dock.setFloating(not dock.isFloating()))
-        self.close_button = self._button("Close; the View menu brings it back", dock.close)
-        row = QHBoxLayout(self, spacing=0)
-        row.setContentsMargins(10, 2, 4, 0)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.float_button)
-        row.addWidget(self.close_button)
-        self.set_theme(theme)
+        self.buttons: dict[str, QToolButton] = {}
+        self.theme = theme
+        self.row = QHBoxLayout(self, spacing=0)
+        self.row.setContentsMargins(10, 2, 4, 0)
+        self.row.addWidget(self.label, 1)
+        self.add_button("close", "Close; the View menu brings it back", dock.close)
+        self.add_button("float", "Float or dock", lambda: dock.setFloating(not dock.isFloating()))
 
-    def _button(self, tip: str, act) -> QToolButton:
-        button = QToolButton(objectName="quiet", toolTip=tip, iconSize=QSize(12, 12), focusPolicy=Qt.FocusPolicy.NoFocus)
+    def add_button(self, sign: str, tip: str, act) -> None:
+        """A quiet button to the left of those that are there."""
+        button = QToolButton(
+            objectName="quiet", toolTip=tip, iconSize=QSize(12, 12), focusPolicy=Qt.FocusPolicy.NoFocus
+        )
         button.setFixedSize(22, 22)
-        button.clicked.connect(act)
-        return button
+        button.clicked.connect(lambda _=False: act())
+        self.buttons[sign] = button
+        self.row.insertWidget(1, button)
+        self.set_theme(self.theme)
 
     def set_theme(self, theme: Theme) -> None:
-        self.float_button.setIcon(icons.icon("float", theme.muted))
-        self.close_button.setIcon(icons.icon("close", theme.muted))
-
-
-class Placeholder(QLabel):
-    step_chosen = Signal(int)
-
-    def __init__(self, name):
-        super().__init__(name, alignment=Qt.AlignmentFlag.AlignCenter, objectName="muted")
-
-    def present(self, snapshot, row): ...
-    def set_theme(self, theme): ...
-    def clear(self): ...
-    def extend(self, rows): ...
+        self.theme = theme
+        for sign, button in self.buttons.items():
+            button.setIcon(icons.icon(sign, theme.muted, mix(theme.muted, theme.surface, 0.7)))
 
 
 class Workspace(QWidget):
     """See the module. ``built`` tells that all panels are there."""
 
     built = Signal()
+    undone = Signal()
+    redone = Signal()
 
     def __init__(self, theme: Theme, selection: Selection):
         super().__init__(objectName="page")
@@ -141,12 +145,16 @@ class Workspace(QWidget):
             around.setContentsMargins(*margins[name])
             frame = self._host(name)
             self.titles[name] = DockTitle(dock, self.theme)
+            if name == "knobs":
+                self.titles[name].add_button("undo", "Undo the last turn of a knob (Ctrl+Z)", self.undone.emit)
+                self.titles[name].add_button("redo", "Redo it (Ctrl+Shift+Z)", self.redone.emit)
             self._hosts[name].setSpacing(0)
             self._hosts[name].addWidget(self.titles[name])
             around.addWidget(frame)
             dock.setWidget(outer)
             dock.setTitleBarWidget(QWidget())
-            dock.visibilityChanged.connect(lambda shown: self._turn.start() if shown else None)
+            dock.visibilityChanged.connect(self._docks_moved)
+            dock.topLevelChanged.connect(self._docks_moved)
             self.docks[name] = dock
 
     def default_layout(self) -> None:
@@ -167,10 +175,20 @@ class Workspace(QWidget):
         else:
             self.area.splitDockWidget(curves, distributions, Qt.Orientation.Horizontal)
         wide = self.window().width() >= 1500
-        self.area.resizeDocks([self.docks["knobs"], self.docks["kcs"]], [272, 320] if wide else [236, 264], Qt.Orientation.Horizontal)
+        self.area.resizeDocks(
+            [self.docks["knobs"], self.docks["kcs"]], [280, 320] if wide else [248, 264], Qt.Orientation.Horizontal
+        )
         self.area.resizeDocks([curves], [290 if not small else 190], Qt.Orientation.Vertical)
         if not small:
             self.area.resizeDocks([curves, distributions], [560, 440], Qt.Orientation.Horizontal)
+
+    def _docks_moved(self) -> None:
+        """Panels that came into sight take the snapshot; a dock among tabs is named by its tab alone."""
+        if self.panels:
+            self._turn.start()
+        for name, dock in self.docks.items():
+            among_tabs = bool(self.area.tabifiedDockWidgets(dock)) and not dock.isFloating()
+            self.titles[name].setVisible(not among_tabs)
 
     def state(self) -> tuple[QByteArray, QByteArray]:
         return self.area.saveState(), self.split.saveState()
@@ -189,10 +207,7 @@ class Workspace(QWidget):
             return
         name = missing[0]
         module, kind = PANELS[name]
-        try:
-            panel = getattr(importlib.import_module(module), kind)(self.theme, self.selection)
-        except ImportError:
-            panel = Placeholder(name)
+        panel = getattr(importlib.import_module(module), kind)(self.theme, self.selection)
         self.panels[name] = panel
         self._hosts[name].addWidget(panel, 1)
         if self._snapshot is not None:

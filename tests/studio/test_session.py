@@ -1,0 +1,194 @@
+"""The session: training on a thread, scrubbing meanwhile, undo, jobs, and a clean end."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import replace
+
+import pytest
+
+from poseaug_core.controls import Controls
+from poseaug_core.errors import UserError
+from poseaug_studio.session import Session
+from tests.studio.conftest import FakeTraining
+
+
+def started(qtbot, session, small, folder, snapshots: int = 5):
+    session.start(small, folder)
+    qtbot.waitUntil(lambda: len(session.history.steps) >= snapshots, timeout=10_000)
+
+
+def test_live_snapshots_rows_and_history_arrive(qtbot, session, small, tmp_path):
+    rows, shown = [], []
+    session.rows_added.connect(rows.extend)
+    session.snapshot_changed.connect(lambda snapshot: shown.append(snapshot.step))
+    started(qtbot, session, small, tmp_path / "a")
+    qtbot.waitUntil(lambda: len(shown) > 3)
+    assert shown == sorted(shown)
+    assert {row["kind"] for row in rows} == {"scalars", "evaluation"}
+
+
+def test_scrubbing_while_training_goes_on_shows_the_recorded_step(qtbot, session, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    shown = []
+    session.snapshot_changed.connect(lambda snapshot: shown.append(snapshot.step))
+    step = session.status.step
+    session.scrub(20)
+    qtbot.waitUntil(lambda: shown[-1:] == [20])
+    qtbot.waitUntil(lambda: session.status.step > step + 20)
+    assert shown == [20] and session.running
+    session.follow()
+    qtbot.waitUntil(lambda: shown[-1] > 20)
+
+
+def test_many_scrub_requests_read_only_the_latest(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    run = training.runs[str(tmp_path / "a")]
+    before = run.reads
+    for step in (0, 10, 20, 30):
+        session.scrub(step)
+    qtbot.waitUntil(lambda: session.snapshot.step == 30)
+    assert run.reads == before + 1
+
+
+def test_pause_step_and_stop(qtbot, session, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.pause()
+    qtbot.waitUntil(lambda: session.status.state == "paused")
+    step = session.status.step
+    session.step(3)
+    qtbot.waitUntil(lambda: session.status.step == step + 3 and session.status.state == "paused")
+    session.stop()
+    qtbot.waitUntil(lambda: session.status.state == "stopped" and not session.running)
+
+
+@pytest.mark.parametrize("only", ["augmentor", "discriminators", "estimator"])
+def test_a_step_of_one_learner_uses_it_alone_and_restores_the_controls(qtbot, session, training, small, tmp_path, only):
+    started(qtbot, session, small, tmp_path / "a")
+    session.pause()
+    qtbot.waitUntil(lambda: session.status.state == "paused")
+    count, before = len(training.used), session.controls
+    session.step(1, only)
+    qtbot.waitUntil(lambda: len(training.used) == count + 1 and session.live.controls == before)
+    used = training.used[-1]
+    assert {name for name in ("augmentor", "discriminators", "estimator") if getattr(used, f"learn_{name}")} == {only}
+    assert session.controls == before
+
+
+def test_steering_reaches_the_training_and_undo_takes_it_back(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.steer(replace(session.controls, beta_ba=7.0))
+    qtbot.waitUntil(lambda: training.used[-1].beta_ba == 7.0)
+    session.steer(replace(session.controls, length_limit=0.2))
+    session.undo()
+    session.undo()
+    qtbot.waitUntil(lambda: training.used[-1] == Controls())
+    session.redo()
+    assert session.controls == Controls(beta_ba=7.0)
+    assert session.can_redo() and session.can_undo()
+
+
+def test_dragging_one_knob_is_one_entry_to_undo(session):
+    for value in (3.0, 4.0, 5.0):
+        session.steer(replace(session.controls, beta_ba=value))
+    session.undo()
+    assert session.controls == Controls()
+
+
+def test_a_stopped_run_goes_on_with_the_controls_on_screen(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.steer(replace(session.controls, length_limit=0.15))
+    session.stop()
+    qtbot.waitUntil(lambda: not session.running)
+    steps = len(session.history.steps)
+    session.resume(tmp_path / "a")
+    qtbot.waitUntil(lambda: len(session.history.steps) > steps)
+    assert training.used[-1].length_limit == 0.15
+
+
+def test_opening_a_run_shows_its_last_snapshot_and_all_rows(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.finish()
+    other = Session(training.train, training.open_run)
+    rows = []
+    other.rows_added.connect(rows.extend)
+    other.open(tmp_path / "a")
+    qtbot.waitUntil(lambda: other.snapshot is not None)
+    run = training.runs[str(tmp_path / "a")]
+    assert other.snapshot.step == run.recorded[-1].step and rows == run.rows
+    other.close()
+
+
+def test_a_run_written_elsewhere_is_followed(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    watcher = Session(training.train, training.open_run)
+    watcher.open(tmp_path / "a")
+    qtbot.waitUntil(lambda: watcher.snapshot is not None)
+    first = watcher.snapshot.step
+    qtbot.waitUntil(lambda: watcher.snapshot.step > first, timeout=10_000)
+    watcher.close()
+
+
+def test_a_folder_that_is_no_run_is_told_in_a_sentence(qtbot, session, tmp_path):
+    with qtbot.waitSignal(session.failed) as told:
+        session.open(tmp_path)
+    assert "is no run" in told.args[0]
+
+
+def test_a_run_folder_taken_away_is_told_once_and_the_view_stays(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    told = []
+    session.failed.connect(told.append)
+    run = training.runs[str(tmp_path / "a")]
+
+    def gone():
+        raise OSError("gone")
+
+    shutil.rmtree(tmp_path / "a")
+    run.steps = gone
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert "is gone" in told[0] and session.snapshot is not None
+
+
+def test_a_user_error_of_the_training_is_its_sentence(qtbot, small, tmp_path):
+    def train(config, folder, live, resume=False):
+        raise UserError("source.h5 has 17 joints; drop one.")
+
+    session = Session(train, FakeTraining().open_run)
+    with qtbot.waitSignal(session.failed) as told:
+        session.start(small, tmp_path / "a")
+    assert told.args == ["source.h5 has 17 joints; drop one."]
+    session.close()
+
+
+def test_jobs_report_progress_results_failures_and_cancel(qtbot, session):
+    def slow(progress):
+        while progress(0.5, "half"):
+            threading.Event().wait(0.01)
+        return "ended"
+
+    results = []
+    job = session.background("Counting", slow)
+    job.done.connect(results.append)
+    qtbot.waitUntil(lambda: job.share == 0.5 and job.text == "half")
+    assert job.eta is not None and session.jobs == [job]
+    job.cancel()
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert not results
+    done = session.background("Adding", lambda progress: 1 + 1)
+    with qtbot.waitSignal(done.done) as got:
+        pass
+    assert got.args == [2]
+    with qtbot.waitSignal(session.failed) as told:
+        session.background("Dividing", lambda progress: 1 / 0)
+    assert "Dividing failed" in told.args[0]
+
+
+def test_closing_ends_a_paused_run_and_leaves_no_thread(qtbot, session, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.pause()
+    qtbot.waitUntil(lambda: session.status.state == "paused")
+    session.close()
+    assert not session.running
+    assert not [thread for thread in threading.enumerate() if thread.name == "training"]

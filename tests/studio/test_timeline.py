@@ -1,0 +1,112 @@
+"""The timeline: dragging, keys, playing, marks, and what it says about live and history."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from poseaug_core.config import Config
+from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, phases
+from poseaug_studio.theme import DARK
+from poseaug_studio.timeline import Timeline
+
+STEPS = list(range(0, 1010, 10))
+
+
+def history() -> History:
+    key = "source_test/poseaug16/mpjpe"
+    rows = [{"step": s, "kind": "evaluation", "values": {key: e}} for s, e in ((0, 60.0), (500, 41.0), (1000, 44.0))]
+    rows.append({"step": 20, "kind": "scalars", "values": {"loss/augmentor": 1.0}})
+    log = [{"step": 300, "field": "beta_ba", "old": None, "new": 6.0}]
+    return History(steps=list(STEPS), rows=rows, log=log)
+
+
+@pytest.fixture
+def timeline(qtbot) -> Timeline:
+    made = Timeline(DARK)
+    qtbot.addWidget(made)
+    made.resize(1200, 64)
+    made.show()
+    made.show_history(history(), 2000)
+    made.scrubbed.connect(lambda step: made.show_position(step, True))
+    made.followed.connect(lambda: made.show_position(None, True))
+    made.show_position(None, True)
+    return made
+
+
+def at(timeline: Timeline, step: float) -> QPoint:
+    return QPoint(round(timeline.track.x_of(step)), 23)
+
+
+def test_dragging_scrubs_to_the_nearest_recorded_step(qtbot, timeline):
+    seen = []
+    timeline.scrubbed.connect(seen.append)
+    qtbot.mousePress(timeline.track, Qt.MouseButton.LeftButton, pos=at(timeline, 204))
+    qtbot.mouseMove(timeline.track, at(timeline, 506))
+    qtbot.mouseRelease(timeline.track, Qt.MouseButton.LeftButton, pos=at(timeline, 506))
+    assert seen[0] == pytest.approx(200, abs=10) and seen[-1] == pytest.approx(510, abs=10)
+    assert set(seen) <= set(STEPS)
+
+
+def test_beyond_the_last_snapshot_is_the_last_snapshot(qtbot, timeline):
+    with qtbot.waitSignal(timeline.scrubbed) as got:
+        qtbot.mouseClick(timeline.track, Qt.MouseButton.LeftButton, pos=at(timeline, 1900))
+    assert got.args == [1000]
+
+
+def test_it_says_whether_live_or_history_is_shown(qtbot, timeline):
+    assert "Live" in timeline.state.text() and not timeline.live.isVisible()
+    qtbot.mouseClick(timeline.track, Qt.MouseButton.LeftButton, pos=at(timeline, 500))
+    assert "history" in timeline.state.text() and "Step 500" in timeline.state.text()
+    qtbot.mouseClick(timeline.live, Qt.MouseButton.LeftButton)
+    assert "Live" in timeline.state.text()
+
+
+def test_keys_and_buttons_go_one_snapshot(qtbot, timeline):
+    timeline.show_position(500, True)
+    qtbot.keyClick(timeline.track, Qt.Key.Key_Right)
+    assert timeline.track.shown == 510
+    qtbot.mouseClick(timeline.previous, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(timeline.previous, Qt.MouseButton.LeftButton)
+    assert timeline.track.shown == 490
+    qtbot.keyClick(timeline.track, Qt.Key.Key_Home)
+    assert timeline.track.shown == 0
+
+
+def test_playing_goes_through_the_snapshots_and_stops_at_the_end(qtbot, timeline):
+    timeline.speed.setCurrentText("20/s")
+    timeline.show_position(970, True)
+    qtbot.mouseClick(timeline.play, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not timeline.clock.isActive(), timeout=5000)
+    assert timeline.track.shown == 1000
+
+
+def test_playing_in_a_loop_starts_again(qtbot, timeline):
+    timeline.speed.setCurrentText("20/s")
+    timeline.loop.setChecked(True)
+    timeline.show_position(990, True)
+    qtbot.mouseClick(timeline.play, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: timeline.track.shown == 20, timeout=5000)
+
+
+def test_marks_name_evaluations_changes_and_the_best(timeline):
+    marks = timeline.track.marks
+    assert [mark.step for mark in marks if mark.kind == EVALUATION] == [0, 500, 1000]
+    (control,) = (mark for mark in marks if mark.kind == CONTROL)
+    assert control.step == 300 and control.text == "beta BA: schedule \u2192 6"
+    (best,) = (mark for mark in marks if mark.kind == BEST)
+    assert best.step == 500 and "41.0 mm" in best.text
+
+
+def test_an_empty_history_has_nothing_to_scrub(qtbot, timeline):
+    timeline.show_history(History(), 0)
+    seen = []
+    timeline.scrubbed.connect(seen.append)
+    qtbot.mouseClick(timeline.track, Qt.MouseButton.LeftButton, pos=QPoint(300, 23))
+    assert not seen and not timeline.play.isEnabled()
+
+
+def test_phases_follow_the_schedule():
+    config = Config(batch_size=100, pretrain_epochs=2, epochs=4, warmup_epochs=1, warmup_iterations=0)
+    spans = [(span.name, span.start, span.stop) for span in phases(config, 1000)]
+    assert spans == [("pretrain", 0, 20), ("warm-up", 20, 30), ("poseaug", 30, 120)]

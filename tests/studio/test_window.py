@@ -1,0 +1,200 @@
+"""The window: a run from the start page to its end, dropped files, layout, themes, palette and closing."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from poseaug_studio import library
+from poseaug_studio.commands import score
+from poseaug_studio.new_run import NewRunDialog
+from poseaug_studio.theme import DARK, LIGHT
+from poseaug_studio.window import StudioWindow
+
+
+@pytest.fixture
+def training_window(qtbot, window):
+    window.start.demo.emit()
+    qtbot.waitUntil(lambda: len(window.session.history.steps) >= 5, timeout=10_000)
+    return window
+
+
+def drop(window: StudioWindow, *paths: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    window.dropEvent(
+        QDropEvent(
+            QPointF(10, 10), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+    )
+
+
+def test_the_demo_card_opens_the_workspace_and_trains(qtbot, window):
+    card = window.start.cards["demo"]
+    qtbot.mouseClick(card, Qt.MouseButton.LeftButton, pos=card.rect().center())
+    assert window.pages.currentWidget() is window.workspace
+    qtbot.waitUntil(lambda: window.session.status.state == "running")
+    qtbot.waitUntil(lambda: window.workspace.panels["distributions"].snapshot is not None)
+
+
+def test_the_run_bar_acknowledges_pause_step_and_stop_at_once(qtbot, training_window):
+    bar = training_window.workspace.runbar
+    qtbot.mouseClick(bar.train, Qt.MouseButton.LeftButton)
+    assert bar.pill.text() == "Pausing\u2026" or bar.pill.text() == "Paused"
+    qtbot.waitUntil(lambda: bar.pill.text() == "Paused")
+    step = training_window.session.status.step
+    qtbot.mouseClick(bar.step, Qt.MouseButton.LeftButton, pos=QPoint(12, 12))
+    qtbot.waitUntil(lambda: training_window.session.status.step == step + 1)
+    qtbot.waitUntil(lambda: bar.pill.text() == "Paused")
+    qtbot.mouseClick(bar.train, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: training_window.session.status.step > step + 3)
+    qtbot.mouseClick(bar.stop, Qt.MouseButton.LeftButton)
+    assert bar.pill.text() in ("Stopping\u2026", "Stopped")
+    qtbot.waitUntil(lambda: bar.pill.text() == "Stopped")
+    assert bar.train.text() == "Continue" and not bar.stop.isEnabled()
+
+
+def test_a_knob_turned_by_mouse_reaches_the_trainer_and_the_timeline(qtbot, training_window, training):
+    slider = training_window.workspace.knobs.knobs["length_limit"].slider
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(slider.x_of(0.18)), slider.height() // 2))
+    value = training_window.session.controls.length_limit
+    assert value == pytest.approx(0.18, abs=0.01)
+    qtbot.waitUntil(lambda: training.used[-1].length_limit == value)
+    marks = training_window.workspace.timeline.track
+    qtbot.waitUntil(lambda: any("BL limit" in mark.text for mark in marks.marks))
+
+
+def test_scrubbing_by_mouse_shows_that_step_in_the_panels(qtbot, training_window):
+    track = training_window.workspace.timeline.track
+    target = track.steps[1]
+    spot = QPoint(round(track.x_of(target)), 23)
+    qtbot.mouseClick(track, Qt.MouseButton.LeftButton, pos=spot)
+    assert training_window.session.shown in track.steps[:3]
+    shown = training_window.session.shown
+    qtbot.waitUntil(lambda: training_window.workspace.panels["distributions"].snapshot.step == shown)
+    assert training_window.session.running
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("poses.txt", "choose BVH files"), ("missing.npz", "does not exist"), ("empty", "holds no BVH files")],
+)
+def test_bad_things_dropped_are_told_in_a_sentence(qtbot, window, tmp_path, name, words):
+    path = tmp_path / name
+    if name == "empty":
+        path.mkdir()
+    elif name != "missing.npz":
+        path.write_text("hello")
+    drop(window, path)
+    qtbot.waitUntil(lambda: window.banner.isVisible())
+    assert words in window.banner.text.text() and path.name in window.banner.text.text()
+    assert window.findChild(NewRunDialog) is None
+
+
+def test_poses_dropped_lead_to_a_new_run(qtbot, window, training, tmp_path):
+    path = tmp_path / "people.npz"
+    path.write_bytes(b"")
+    drop(window, path)
+    qtbot.waitUntil(lambda: window.findChild(NewRunDialog) is not None)
+    dialog = window.findChild(NewRunDialog)
+    dialog.epochs.setValue(7)
+    qtbot.mouseClick(dialog.train, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.status.state == "running")
+    assert window.session.config.source == str(path) and window.session.config.epochs == 7
+    assert window.session.folder.name.startswith("people")
+
+
+def test_a_run_shows_up_among_the_recent_ones(qtbot, training_window, settings):
+    folder = training_window.session.folder
+    assert library.recent_paths(settings)[0] == str(folder)
+    (folder / "config.toml").write_text("")
+    training_window.show_start()
+    assert [entry.folder for entry in training_window.start.entries] == [folder]
+
+
+def test_the_layout_is_restored(qtbot, window, session, settings, training):
+    window.show_workspace()
+    window.workspace.docks["kcs"].close()
+    window.workspace.area.resizeDocks([window.workspace.docks["knobs"]], [400], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: window.workspace.docks["knobs"].width() > 350)
+    window.save_layout()
+    again = StudioWindow(session, settings, "dark", scripted=True)
+    qtbot.addWidget(again)
+    with qtbot.waitSignal(again.workspace.built, timeout=20_000):
+        again.show()
+    again.show_workspace()
+    assert not again.workspace.docks["kcs"].isVisible()
+    qtbot.waitUntil(lambda: again.workspace.docks["knobs"].width() > 350)
+    again.commands["reset layout"].trigger()
+    assert again.workspace.docks["kcs"].isVisible()
+
+
+def test_on_a_small_screen_the_lower_docks_are_tabs(qtbot, window):
+    window.show_workspace()
+    window.resize(1280, 720)
+    window.commands["reset layout"].trigger()
+    curves, distributions = window.workspace.docks["curves"], window.workspace.docks["distributions"]
+    assert window.workspace.area.tabifiedDockWidgets(curves) == [distributions]
+    assert window.width() == 1280 and window.height() == 720
+    window.resize(1600, 1000)
+    window.commands["reset layout"].trigger()
+    assert window.workspace.area.tabifiedDockWidgets(curves) == []
+
+
+def test_themes_change_every_part_and_are_remembered(qtbot, training_window, settings):
+    training_window.set_theme("light")
+    parts = [*training_window.workspace.panels.values(), training_window.workspace.knobs, training_window.start]
+    assert all(part.theme is LIGHT for part in parts)
+    assert LIGHT.background in QApplication.instance().styleSheet()
+    assert settings.value("theme") == "light"
+    training_window.set_theme("dark")
+    assert all(part.theme is DARK for part in parts)
+
+
+def test_the_palette_runs_what_its_letters_find(qtbot, window):
+    window.commands["palette"].trigger()
+    box = window.palette_box
+    qtbot.keyClicks(box.line, "swap")
+    assert "Swap dark and light" in box.list.item(0).text()
+    qtbot.keyClick(box.line, Qt.Key.Key_Return)
+    assert window.theme is LIGHT
+
+
+def test_letters_must_come_in_order():
+    assert score("exfig", "File: Export figure\u2026") > 0
+    assert score("zzz", "File: Export figure\u2026") is None
+    assert score("expo", "Export") > score("expo", "E x p o")
+
+
+def test_a_failure_is_a_sentence_in_the_banner(qtbot, window):
+    window.session.failed.emit("source.h5 has 17 joints; drop one.")
+    assert window.banner.isVisible() and window.banner.text.text() == "source.h5 has 17 joints; drop one."
+    qtbot.mouseClick(window.banner.shut, Qt.MouseButton.LeftButton)
+    assert not window.banner.isVisible()
+
+
+def test_closing_asks_first_and_then_leaves_no_thread(qtbot, training_window):
+    training_window.scripted = False
+    assert not training_window.close()
+    box = training_window.findChild(QMessageBox)
+    keep, stop = sorted(box.buttons(), key=lambda button: button.text())
+    qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not training_window.isVisible(), timeout=10_000)
+    assert not [thread for thread in threading.enumerate() if thread.name == "training"]
+
+
+def test_closing_while_asked_to_keep_training_trains_on(qtbot, training_window):
+    training_window.scripted = False
+    training_window.close()
+    box = training_window.findChild(QMessageBox)
+    keep, stop = sorted(box.buttons(), key=lambda button: button.text())
+    qtbot.mouseClick(keep, Qt.MouseButton.LeftButton)
+    step = training_window.session.status.step
+    qtbot.waitUntil(lambda: training_window.session.status.step > step)
+    assert training_window.isVisible()
+    training_window.scripted = True
