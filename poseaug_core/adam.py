@@ -28,17 +28,22 @@ class Adam:
     def update(self, lr: float, clip: float) -> None:
         """Scale the gradients to a norm of at most clip, make one step of size lr, and forget the gradients.
 
-        Every parameter must have a gradient. As torch's clip_grad_norm_, without its copy to the host.
+        A parameter without one (of an operation that is off) stays as it is, as in torch.optim. As torch's
+        clip_grad_norm_, without its copy to the host.
         """
-        gradients = [p.grad for p in self.parameters]
+        held = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        parameters, mean, square, steps = (
+            [column[i] for i in held] for column in (self.parameters, self.mean, self.square, self.steps)
+        )
+        gradients = [p.grad for p in parameters]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         torch._foreach_mul_(gradients, (clip / (norm + 1e-6)).clamp_max(1.0))
-        torch._foreach_add_(self.steps, 1)
+        torch._foreach_add_(steps, 1)
         torch._fused_adam_(
-            self.parameters, gradients, self.mean, self.square, [], self.steps,
+            parameters, gradients, mean, square, [], steps,
             lr=lr, beta1=BETAS[0], beta2=BETAS[1], eps=EPSILON, weight_decay=0.0, amsgrad=False, maximize=False,
         )  # fmt: skip
-        for p in self.parameters:
+        for p in parameters:
             p.grad = None
 
     def state(self) -> dict[str, Tensor]:

@@ -9,6 +9,9 @@ import click
 from poseaug_core.commands.terminal import json_option, out_option, print_json, progress_bar, read_estimator
 from poseaug_core.errors import UserError
 
+#: Not asked of poseaug_core.export, which loads matplotlib; a test compares them.
+FIGURES = "augmentation|distributions|kcs|curves|qualitative"
+
 
 @click.group(short_help="Figures, augmented pairs or the estimator.")
 def export() -> None:
@@ -17,34 +20,23 @@ def export() -> None:
 
 @export.command()
 @click.argument("run")
-@click.option("--figure", "name", required=True, metavar="augmentation|distributions|kcs|curves", help="Which figure.")
+@click.option("--figure", "name", required=True, metavar=FIGURES, help="Which figure.")
 @click.option("--out", required=True, type=click.Path(), help="File to write: .pdf and .svg (vectors) or .png.")
-@click.option("--snapshot", default="last", help="Number of a recorded snapshot from 0, or last. [default: last]")
-@click.option("--row", default=0, help="Which of the poses followed in full. [default: 0]")
-@click.option("--width-mm", default=None, type=float, help="Width of the figure, millimetres.")
+@click.option("--snapshot", default="last", metavar="STEP|first|last", help="Of which moment. [default: last]")
+@click.option("--row", "rows", multiple=True, type=int, help="Which recorded pose; may be repeated. [default: 0]")
+@click.option("--smoothing", default=0.0, help="Of curves: the weight 0..1 of the past. [default: 0]")
+@click.option("--width-mm", metavar="NUMBER|single|double", help="Width in millimetres, or of paper columns.")
 @click.option("--dpi", default=300, help="Dots an inch of a .png. [default: 300]")
-@click.option("--theme", default="light", type=click.Choice(("light", "dark")), help="[default: light]")
+@click.option("--theme", default="light", metavar="light|dark", help="[default: light]")
 @json_option
-def figure(run, name, out, snapshot, row, width_mm, dpi, theme, as_json) -> None:
+def figure(run, name, out, snapshot, rows, smoothing, width_mm, dpi, theme, as_json) -> None:
     """Write a figure of a run, as the studio shows it."""
     from poseaug_core.export import figure as draw
     from poseaug_core.runs import Run
 
-    run = Run.open(run)
-    written = draw(run, name, out, snapshot=_record(run, snapshot), row=row, width_mm=width_mm, dpi=dpi, theme=theme)
+    look = {"smoothing": smoothing, "width_mm": width_mm, "dpi": dpi, "theme": theme}
+    written = draw(Run.open(run), name, out, snapshot=snapshot, rows=rows or None, **look)
     _say({"written": str(written), "figure": name}, as_json)
-
-
-def _record(run, text: str) -> int:
-    """The number of a recorded snapshot."""
-    count = run.snapshot_count
-    if count == 0:
-        raise UserError(f"{run.path} has no snapshots yet; train it first.")
-    if text == "last":
-        return count - 1
-    if not text.isdigit() or int(text) >= count:
-        raise UserError(f"There is no snapshot {text!r} in {run.path}; choose 0 to {count - 1}, or last.")
-    return int(text)
 
 
 @export.command()

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from poseaug_core.cli import main
-from poseaug_core.config import SETTINGS, make_config
+from poseaug_core.config import SETTINGS
 from poseaug_core.controls import KNOBS
 from poseaug_core.readers.arrays import read_arrays, write_arrays
 from poseaug_core.runs import Run
@@ -105,6 +105,32 @@ def test_exported_pairs_train_again(folder, tmp_path):
     assert not any(np.allclose(p, s, atol=1e-3) for p in pairs.xyz.numpy() for s in source.xyz.numpy())
     assert poseaug("export", "pairs", folder / "a", "--out", tmp_path / "other.h5").exit_code == 0
     assert np.array_equal(read_arrays(tmp_path / "other.h5").xyz, pairs.xyz)
+
+
+def test_exporting_figures(folder, tmp_path):
+    from poseaug_core.commands.export import FIGURES
+    from poseaug_core.export import FIGURES as DRAWN
+
+    assert FIGURES.split("|") == list(DRAWN)
+    for name, suffix, magic in (
+        ("augmentation", "pdf", b"%PDF"),
+        ("curves", "svg", b"<?xml"),
+        ("kcs", "png", b"\x89PNG"),
+    ):
+        out = tmp_path / f"{name}.{suffix}"
+        done = poseaug(
+            "export", "figure", folder / "a", "--figure", name, "--out", out, "--dpi", "50", "--theme", "dark"
+        )
+        assert done.exit_code == 0, done.output
+        assert out.read_bytes().startswith(magic)
+    before = sorted(tmp_path.iterdir())
+    words = ["export", "figure", folder / "a", "--out", tmp_path / "bad.pdf"]
+    assert "no figure 'cats'" in refused(poseaug(*words, "--figure", "cats"))
+    assert "Row 99" in refused(poseaug(*words, "--figure", "kcs", "--row", "99"))
+    assert "'soon' names no snapshot" in refused(poseaug(*words, "--figure", "kcs", "--snapshot", "soon"))
+    assert "width" in refused(poseaug(*words, "--figure", "kcs", "--width-mm", "wide"))
+    assert "theme 'pink'" in refused(poseaug(*words, "--figure", "kcs", "--theme", "pink"))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_resume_and_replay_say_what_they_keep(folder, tmp_path):
