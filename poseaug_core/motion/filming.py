@@ -16,7 +16,7 @@ from poseaug_core.poses import Poses, make_poses
 from poseaug_core.skeleton import HUMAN16
 
 #: Frames after which a rig that is not fixed is placed anew.
-SHOT_FRAMES = 24
+SHOT_FRAMES = 15
 #: The room: a person who walks further is brought back to its middle, metres across.
 ROOM = 3.0
 PROPORTIONS = ("own", "seeded")
@@ -41,7 +41,7 @@ def film(
 ) -> Footage:
     """Every stride-th frame of the clips through each camera of the rig.
 
-    rig: a Rig, or a name in RIGS drawn anew for every shot of 24 frames. proportions: 'own' keeps the
+    rig: a Rig, or a name in RIGS drawn anew for every shot of SHOT_FRAMES. proportions: 'own' keeps the
     clips' limb lengths, 'seeded' gives each subject new ones. noise: standard deviation added to 2D,
     normalised units. Poses not wholly inside the image are dropped. With noise 0,
     ``project(xyz, camera) == uv`` holds exactly. Raises UserError for a rig or proportions of another

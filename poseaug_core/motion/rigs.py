@@ -86,8 +86,10 @@ def wild(rng: np.random.Generator) -> Rig:
     # The image must hold a person: a lens too long for the distance would only be thrown away.
     longest = max(1.3, min(2.6, 0.9 * distance * aspect / 1.15))
     focal = rng.uniform(1.2, longest)
-    aside = 0.16 * distance / focal
-    target = np.array((0.0, 0.0, 0.9)) + rng.uniform(-aside, aside, 3) * (1, 1, 0.5)
+    # Up to 0.45 of half the image's width aside, and less up or down, where a standing person needs the room.
+    shift = rng.uniform(-1, 1, 2) * (0.45, 0.2 * aspect) * distance / focal
+    right = np.array((-np.sin(azimuth), np.cos(azimuth), 0.0))
+    target = np.array((0.0, 0.0, 0.9 + shift[1])) + shift[0] * right
     lens = np.array((focal, focal, 0, 0, 0, 0, 0, 0, 0), dtype=np.float64)
     return Rig("wild", (Camera(lens, look_at(position, target, rng.normal(0, 0.05)), position, float(aspect)),))
 

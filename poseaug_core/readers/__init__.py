@@ -26,7 +26,8 @@ def read_poses(
 
     spec: a .npz, .h5 or .hdf5 file of arrays; a .bvh file or a folder of them at any depth, filmed by the
     rig at about fps frames a second; or ``demo:source``, ``demo:source_test``, ``demo:cross``, with
-    ``?seed=1&size=0.5`` where wanted. progress(share, text) returns False to cancel.
+    ``?seed=1&size=0.5`` where wanted. progress(share, text) is also told what is left out of the files;
+    it returns False to cancel.
     Raises UserError for what cannot be read, Cancelled where progress says stop.
     """
     kind = kind_of(spec)
@@ -72,10 +73,10 @@ def convert_bvh(
     clips, subjects, rig, left_out (a sentence for each file or count left out) and notes (what was found in
     the files, with how many say so). Raises UserError and Cancelled as read_poses.
     """
+    rng = _generator(seed)
     require_choices(rig, proportions)
     require_target(out)
     clips, left_out = read_folder(source, fps, _share(progress, 0.0, 0.7))
-    rng = np.random.default_rng(seed)
     poses, dropped = film(
         clips, rig, rng, proportions=proportions, name=Path(source).stem, progress=_share(progress, 0.7, 0.95)
     )
@@ -99,10 +100,19 @@ def _arrays(spec, **_) -> Poses:
 
 
 def _bvh(spec, rig: str, fps: float | None, seed: int, progress: Progress | None) -> Poses:
+    rng = _generator(seed)
     require_choices(rig)
-    clips, _ = read_folder(spec, fps, _share(progress, 0.0, 0.7))
-    rng = np.random.default_rng(seed)
-    return film(clips, rig, rng, name=Path(spec).stem, progress=_share(progress, 0.7, 1.0)).poses
+    clips, left_out = read_folder(spec, fps, _share(progress, 0.0, 0.7))
+    poses, dropped = film(clips, rig, rng, name=Path(spec).stem, progress=_share(progress, 0.7, 1.0))
+    for sentence in (*left_out, *dropped):
+        tell(progress, 1.0, sentence)
+    return poses
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise UserError(f"The seed is {seed}, it must be 0 or more.")
+    return np.random.default_rng(seed)
 
 
 def _demo(spec, seed: int, progress: Progress | None, **_) -> Poses:

@@ -213,6 +213,8 @@ def test_nowhere_to_write(tmp_path, poses):
             convert_bvh(tmp_path / "not looked at", "lab", target)
     with pytest.raises(UserError, match="rig 'moon'"):
         convert_bvh(write_bvh(tmp_path / "a.bvh"), "moon", tmp_path / "out.h5")
+    with pytest.raises(UserError, match="seed is -3"):
+        convert_bvh(tmp_path / "a.bvh", "lab", tmp_path / "out.h5", seed=-3)
     assert not (tmp_path / "out.h5").exists()
 
 

@@ -113,6 +113,9 @@ def test_a_file_that_cannot_be_used_is_said(tmp_path, folder):
     (folder / "03_01.bvh").write_text("not a BVH file")
     summary = convert_bvh(folder, "lab", tmp_path / "out.h5")
     assert summary["clips"] == 4 and any("03_01.bvh" in sentence for sentence in summary["left_out"])
+    heard = []
+    read_poses(folder, progress=lambda share, text: heard.append(text))
+    assert any("03_01.bvh is not a BVH file" in text for text in heard)
 
 
 def test_every_reader_is_named():
