@@ -16,7 +16,11 @@ from poseaug_studio.theme import Theme
 #: Smallest value on a logarithmic axis.
 FLOOR = 1e-6
 #: Share of the axis that the curves must fill, or the range is taken anew.
-FILLED = 0.6
+FILLED = 0.5
+#: Decades that a logarithmic axis shows at most: a loss that touches zero would flatten all others.
+DECADES = 4.0
+#: Curves of so few points show them.
+FEW = 15
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class Band:
     ink: str
 
 
+class NumberAxis(pg.AxisItem):
+    """An axis with plain numbers, thousands apart, on a logarithmic scale too."""
+
+    def tickStrings(self, values, scale, spacing) -> list[str]:
+        if self.logMode:
+            return [f"{10**value:g}" for value in values]
+        digits = max(0, int(np.ceil(-np.log10(spacing) - 1e-9)))
+        return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
+
+
 class CurvePlot(pg.PlotWidget):
     """step_chosen: a step was clicked. held_changed: whether the user holds a range of their own."""
 
@@ -48,7 +62,7 @@ class CurvePlot(pg.PlotWidget):
     held_changed = Signal(bool)
 
     def __init__(self, theme: Theme):
-        super().__init__(enableMenu=False)
+        super().__init__(enableMenu=False, axisItems={side: NumberAxis(side) for side in ("left", "bottom")})
         self.theme = theme
         self.marks: dict[int, str] = {}
         self.held = False
@@ -70,8 +84,9 @@ class CurvePlot(pg.PlotWidget):
         self._cursor = pg.InfiniteLine(angle=90)
         self._cursor.hide()
         self._mark_lines = pg.PlotCurveItem(connect="pairs")
+        self._dots = pg.ScatterPlotItem(size=5, pen=None)
         self._title = pg.LabelItem(justify="left")
-        for part in (self._mark_lines, self._cursor):
+        for part in (self._mark_lines, self._dots, self._cursor):
             item.addItem(part, ignoreBounds=True)
         self._title.setParentItem(item.vb)
         self._title.setPos(0, -4)
@@ -118,8 +133,14 @@ class CurvePlot(pg.PlotWidget):
         for i, (curve, line) in enumerate(zip(self._lines, wanted, strict=False)):
             curve.setPen(pg.mkPen(line.ink, width=1.2 if i < len(others) else 1.6, style=line.dash))
             curve.setData(line.x, self._scaled(line.y))
+        few = [line for line in wanted if len(line.x) <= FEW]
+        self._dots.setData(
+            x=np.concatenate([line.x for line in few]) if few else [],
+            y=np.concatenate([self._scaled(line.y) for line in few]) if few else [],
+            brush=[pg.mkBrush(line.ink) for line in few for _ in line.x],
+        )
         if not self.held:
-            self.setXRange(0, _round_up(last), padding=0)
+            self.setXRange(-0.008 * _round_up(last), _round_up(last), padding=0)
             self.setYRange(*self._fitted([*lines, *others], bands, fixed), padding=0)
         self._draw_marks()
 
@@ -161,12 +182,13 @@ class CurvePlot(pg.PlotWidget):
         if not len(values):
             return (-2.0, 0.0) if self._log else (0.0, 1.0)
         low, high = float(values.min()), float(values.max())
+        low = max(low, high - DECADES) if self._log else low
         span = max(high - low, 0.05 * abs(high), 1e-6)
         wanted = (low - 0.06 * span, high + 0.14 * span)
         if not self._log and low >= 0 and low < 0.5 * high:
             wanted = (0.0, wanted[1])
         kept = self._y_range
-        if kept is None or low < kept[0] or high > kept[1] or high - low < FILLED * (kept[1] - kept[0]) * 0.9:
+        if kept is None or low < kept[0] or high > kept[1] or high - low < FILLED * (kept[1] - kept[0]):
             self._y_range = wanted
         return self._y_range
 

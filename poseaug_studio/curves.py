@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSlider,
 
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.curve_plot import Band, CurvePlot, Line
-from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, VIEWS, Style, styles_of
+from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
 from poseaug_studio.histograms import Histograms
 from poseaug_studio.legend import Entry, Legend
 from poseaug_studio.metric_series import MetricSeries, smooth, thin
@@ -34,6 +34,7 @@ class CurvesPanel(PlotPanel):
         self.other = MetricSeries()
         self.other_name = ""
         self.hidden: set[str] = set()
+        self.logarithmic = {LOSSES}  # views on a logarithmic scale: losses span decades
         self.bands: dict[str, dict[int, tuple[float, float]]] = {"ba": {}, "rt": {}}
         self.tabs = Segments(theme, tuple(view.name for view in VIEWS))
         self.log = Segments(theme, ("Log",))
@@ -50,7 +51,8 @@ class CurvesPanel(PlotPanel):
         self._timer = QTimer(self, singleShot=True, interval=PERIOD)
         self._timer.timeout.connect(self.refresh)
         self.tabs.changed.connect(self._choose_view)
-        self.log.changed.connect(self.refresh)
+        self.log.value = 1
+        self.log.changed.connect(self._choose_log)
         self.smoothing.valueChanged.connect(self._wait)
         self.legend.toggled.connect(self._toggle)
         self.plot.step_chosen.connect(self.step_chosen)
@@ -141,14 +143,14 @@ class CurvesPanel(PlotPanel):
         styles = styles_of(self.series.names() + self.other.names(), view)
         works = self.snapshot is not None and self.snapshot.phase != "pretrain"
         something = works if view == HISTOGRAMS else bool(styles)
-        for item in (self.log, self.smoothing, self.smoothing_label):
+        self.log.setVisible(view not in (ACCURACY, HISTOGRAMS))
+        for item in (self.smoothing, self.smoothing_label):
             item.setVisible(view != HISTOGRAMS)
         if not something:
             self.empty.say(VIEWS[view].empty)
         self.pages.setCurrentIndex(2 if not something else 1 if view == HISTOGRAMS else 0)
         if not something or view == HISTOGRAMS:
             return
-        log = bool(self.log.value) and view != ACCURACY
         curves = {name: self.curve(name) for name in styles}
         lines = [
             Line(name, *curves[name], style.ink(self.theme), style.dash)
@@ -163,7 +165,7 @@ class CurvesPanel(PlotPanel):
         fixed = (0.0, 1.0) if view == ACCURACY else None
         bands = self._bands() if view == HARDNESS else []
         last = max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
-        self.plot.draw(lines, others, bands, log, fixed, last, VIEWS[view].unit)
+        self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, last, VIEWS[view].unit)
         self._show_legend(styles, curves)
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -204,6 +206,12 @@ class CurvesPanel(PlotPanel):
     # what the user does
 
     def _choose_view(self) -> None:
+        self.log.value = int(self.tabs.value in self.logarithmic)
+        self.log.update()
+        self._fit()
+
+    def _choose_log(self, on: int) -> None:
+        (self.logarithmic.add if on else self.logarithmic.discard)(self.tabs.value)
         self._fit()
 
     def _fit(self) -> None:

@@ -48,6 +48,7 @@ class KcsPanel(PlotPanel):
         self.skeleton = skeleton
         self.curves: dict[str, Curve] = {}
         self.score_range = (-0.25, 1.25)
+        self._accuracies: dict[int, dict[str, float]] = {}  # by step: not every snapshot has them
         self._hover_part = ""
         self._hover_cell: tuple[int, int] | None = None
         self.setMouseTracking(True)
@@ -65,13 +66,19 @@ class KcsPanel(PlotPanel):
     def _snapshot_changed(self) -> None:
         snapshot = self.snapshot
         self.curves = {}
+        if snapshot is None:
+            self._accuracies.clear()
         if snapshot is None or snapshot.phase == "pretrain":
             return
+        known = {name: snapshot.scalars.get(f"accuracy/{name}", np.nan) for name in ACCURACIES}
+        if np.isfinite(list(known.values())).any():
+            self._accuracies[snapshot.step] = known
         scores = dict(zip(self.skeleton.parts, np.moveaxis(snapshot.scores3d, -1, 0), strict=False))
         scores[WHOLE_2D] = snapshot.scores2d
         if not all(np.isfinite(both).all() for both in scores.values()):
             return
-        low, high = self.score_range = _score_range(np.concatenate([both.ravel() for both in scores.values()]))
+        # The parts set the axis: 2D scores of a young discriminator may lie far outside, and count at its ends.
+        low, high = self.score_range = _score_range(snapshot.scores3d)
         for name, both in scores.items():
             densities = np.stack([density(side, low, high, BINS, 2.5) for side in both])
             self.curves[name] = Curve(both, densities, (float(np.median(both[0])), float(np.median(both[1]))))
@@ -92,6 +99,14 @@ class KcsPanel(PlotPanel):
             self.snapshot.kcs(row, stage, self.skeleton)[np.ix_(bones, bones)] for stage in ("original", "ba")
         )
         return np.stack((real, augmented, augmented - real))
+
+    def accuracies(self) -> tuple[int, dict[str, float]]:
+        """The step, up to the shown one, of the last accuracies seen, and these by ACCURACIES; empty for none.
+
+        A snapshot has none where only the estimator learned since the one before.
+        """
+        step = max((step for step in self._accuracies if step <= self.snapshot.step), default=0)
+        return step, self._accuracies.get(step, {})
 
     def layout_of(self, width: float, height: float) -> Layout:
         return arrange(width, height, self.fontMetrics(), self.skeleton, self.bones())
@@ -240,15 +255,17 @@ class KcsPanel(PlotPanel):
         draw_text(painter, QRectF(bar.right() + 6, rect.top(), side, rect.height()), high, theme.muted)
 
     def _paint_accuracies(self, painter: QPainter, layout: Layout) -> None:
-        theme, scalars = self.theme, self.snapshot.scalars
+        theme = self.theme
         painter.setFont(plot_font(self.font(), 1.0, bold=True))
         draw_text(painter, layout.accuracy_title, "Discriminator accuracy", theme.text)
         painter.setFont(plot_font(self.font(), 0.88))
-        values = {name: scalars.get(f"accuracy/{name}") for name in ACCURACIES}
-        if not any(value is not None and np.isfinite(value) for value in values.values()):
+        step, values = self.accuracies()
+        if not values:
             whole = layout.accuracies[0].united(layout.accuracies[-1])
-            draw_text(painter, whole, "Appears after the first discriminator update.", theme.muted)
+            draw_text(painter, whole, "No discriminator has learned up to here.", theme.muted)
             return
+        if step != self.snapshot.step:
+            draw_text(painter, layout.accuracy_title, f"at step {step:,}", theme.muted, RIGHT)
         for (name, value), rect in zip(values.items(), layout.accuracies, strict=True):
             title = name.replace("d3d_", "D3d ").replace("d2d_", "D2d ")
             ink = theme.real if name.endswith("real") else theme.stage("ba" if name == "d3d_fake" else "rt")
@@ -261,7 +278,7 @@ class KcsPanel(PlotPanel):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour(theme.raised))
             painter.drawRoundedRect(bar, 3, 3)
-            if value is None or not np.isfinite(value):
+            if not np.isfinite(value):
                 draw_text(painter, rect, "–", theme.muted, RIGHT)
                 continue
             share = min(max(value, 0.0), 1.0)

@@ -109,7 +109,7 @@ def paint_sphere(
     painter.drawEllipse(globe)
     for azimuth, name in ((0, "front"), (90, "left"), (180, "back"), (-90, "right")):
         x, y, z = axes @ directions(azimuth, 0.0)
-        if z > 0.4:
+        if z > 0.5:
             spot = _at(globe, x, y)
             draw_text(painter, QRectF(spot.x() - 24, spot.y() + 1, 48, 14), name, colour(theme.text, 0.75), CENTRE)
     if mark is not None:

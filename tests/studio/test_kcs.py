@@ -152,8 +152,21 @@ def test_accuracies_are_drawn_when_there_are_any(panel):
     snapshot = make_snapshot(300)
     panel.present(snapshot, 0)
     drawn = pixels(panel)
+    panel.present(None, 0)  # another run
     panel.present(dataclasses.replace(snapshot, scalars={}), 0)
     bars = panel.layout_of(300, 600).accuracies[0].toRect()
     rows = slice(bars.top(), bars.bottom())
     assert np.abs(pixels(panel)[rows] - drawn[rows]).mean() > 3
     assert np.array_equal(pixels(panel)[:300], drawn[:300])
+
+
+def test_accuracies_of_an_earlier_snapshot_stand_in_for_missing_ones(panel):
+    first, second = make_snapshot(300), dataclasses.replace(make_snapshot(310), scalars={})
+    panel.present(second, 0)
+    assert panel.accuracies() == (0, {})
+    panel.present(first, 0)
+    panel.present(second, 0)
+    step, values = panel.accuracies()
+    assert step == 300 and values["d3d_real"] == first.scalars["accuracy/d3d_real"]
+    panel.present(dataclasses.replace(second, step=290), 0)  # scrubbed back to before they were known
+    assert panel.accuracies() == (0, {})
