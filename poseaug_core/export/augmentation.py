@@ -81,14 +81,18 @@ def captions_of(snapshot: Snapshot, row: int, turned: np.ndarray) -> dict[str, t
     """
     ratios = snapshot.length_ratio[row]
     largest = ratios[np.abs(ratios).argmax()]
+    most = f"up to {100 * largest:+.0f} %"
     rotation = np.degrees(np.arccos(np.clip((np.trace(turned) - 1) / 2, -1, 1)))
     away, moved = snapshot.xyz[[2, 3], row, 0]
     outside = int((np.abs(snapshot.uv[3, row]) > 1).any(-1).sum())
     notes = [f"moved {np.linalg.norm(moved - away):.1f} m", f"to {np.linalg.norm(moved):.1f} m away"]
     return {
         "original": (f"{np.linalg.norm(snapshot.xyz[0, row, 0]):.1f} m", ["from camera"]),
-        "ba": (f"{snapshot.angle_degrees(row).mean():.0f}°", ["mean angle", "change of bones"]),
-        "bl": (f"{100 * np.abs(ratios).mean():.0f} %", ["mean length", f"ratio, up to {100 * largest:+.0f} %"]),
+        "ba": (f"{snapshot.angle_degrees(row).mean():.0f}°", ["mean angle", "change"]),
+        "bl": (
+            f"{100 * np.abs(ratios).mean():.0f} %",
+            ["mean change", "of bone lengths", most],
+        ),
         "rt": (f"{rotation:.0f}°", ["rotation", *notes, *([f"{outside} joints outside"] if outside else [])]),
     }
 

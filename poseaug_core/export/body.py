@@ -84,6 +84,7 @@ def draw_body(axes: Axes, xyz: np.ndarray, view: View, theme: Theme, skeleton: S
     limbs = _limbs(xyz, skeleton)
     depths = np.array([view(np.stack(limb[:2]))[:, 2].mean() for limb in limbs])
     nearness = (depths - depths.min()) / max(np.ptp(depths), 0.3)
+    seam = float(np.clip(0.007 * 72 * axes.bbox.height / axes.figure.dpi, 0.25, 0.7))
     for order in np.argsort(depths):
         a, b, radius_a, radius_b, part = limbs[order]
         start, end = view(a)[:2], view(b)[:2]
@@ -93,7 +94,7 @@ def draw_body(axes: Axes, xyz: np.ndarray, view: View, theme: Theme, skeleton: S
         for size, shade in shades:
             shift_a, shift_b = (1 - size) * radius_a * light, (1 - size) * radius_b * light
             outline = capsule(start + shift_a, end + shift_b, radius_a * size, radius_b * size)
-            edge = {"edgecolors": ground, "linewidths": 0.7} if size == 1.0 else {"linewidths": 0}
+            edge = {"edgecolors": ground, "linewidths": seam} if size == 1.0 else {"linewidths": 0}
             axes.add_collection(
                 PolyCollection([outline], facecolors=shade, zorder=zorder + 0.01 * (depths[order] + 5), **edge),
                 autolim=False,
@@ -139,18 +140,15 @@ def draw_ground(
     axes.add_collection(PolyCollection(shadow, facecolors=shade, linewidths=0, zorder=3), autolim=False)
 
 
-def draw_projection(
-    axes: Axes, uv: np.ndarray, theme: Theme, skeleton: Skeleton = HUMAN16, width: float = 1.3, colour: str | None = None
-) -> None:
+def draw_projection(axes: Axes, uv: np.ndarray, theme: Theme, skeleton: Skeleton = HUMAN16, width: float = 1.3) -> None:
     """2D joints (16, 2) in the image, whose width is [-1, 1]; the image border is the axes' frame."""
     points = uv * (1, -1)
     segments = [points[list(edge)] for edge in skeleton.edges]
-    colours = [colour or theme.parts[part] for part in skeleton.paint]
+    colours = [theme.parts[part] for part in skeleton.paint]
     axes.add_collection(
         LineCollection(segments, colors=colours, linewidths=width, capstyle="round", zorder=4), autolim=False
     )
-    joints = theme.text if colour is None else colour
-    axes.plot(*points.T, "o", markersize=0.9 * width, markeredgewidth=0, color=joints, zorder=5)
+    axes.plot(*points.T, "o", markersize=0.8 * width, markeredgewidth=0, color=theme.text, zorder=5)
     axes.set(xlim=(-1, 1), ylim=(-1, 1))
     axes.spines[:].set(visible=True, color=mix(theme.line, theme.muted, 0.5), linewidth=0.6)
     cross = {"color": mix(theme.line, panel_colour(theme), 0.3), "linewidth": 0.4, "zorder": 1}

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, style_axes
+from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, style_axes, text_width
 from poseaug_core.export.shown import Shown
 from poseaug_core.palette import STAGE_TITLES, Theme, mix
 
-EDGE, GAP, HEAD, TALL, FOOT, LEGEND = 1.5, 7.0, 6.5, 34.0, 8.5, 3.6  # millimetres
-LEFT = 8.0  # room for the numbers of the upright axis
+EDGE, GAP, HEAD, TALL, FOOT, LEGEND = 1.5, 7.0, 6.5, 34.0, 10.5, 3.6  # millimetres
+LEFT, RIGHT = 8.0, 2.0  # room for the numbers of the upright axis, and for half the last of the other
 LOSSES = {
-    "augmentor": "augmentor", "adversarial3d": "3D adversarial", "adversarial2d": "2D adversarial",
+    "augmentor": "augmentor", "adversarial3d": "3D adv.", "adversarial2d": "2D adv.",
     "feedback_ba": "feedback BA", "feedback_rt": "feedback RT", "range_ba": "BA range", "limit_bl": "BL limit",
-    "d3d": "3D discriminator", "d2d": "2D discriminator",
+    "d3d": "D 3D", "d2d": "D 2D",
 }  # fmt: skip
 ACCURACIES = {"d3d_real": "3D, real", "d3d_fake": "3D, augmented", "d2d_real": "2D, real", "d2d_fake": "2D, augmented"}
 
@@ -33,7 +34,7 @@ def height(width: float, shown: Shown) -> float:
 
 def draw(page: Page, shown: Shown) -> None:
     across = _across(page.width)
-    panel = (page.width - 2 * EDGE - (across - 1) * GAP) / across - LEFT
+    panel = (page.width - 2 * EDGE - RIGHT - (across - 1) * GAP) / across - LEFT
     series = series_of(shown.metrics)
     for number, (title, unit, plot) in enumerate(
         (
@@ -50,21 +51,14 @@ def draw(page: Page, shown: Shown) -> None:
             page.text(left + panel, top + 0.4, unit, SMALL, page.theme.muted, ha="right")
         axes = page.axes(left, top + HEAD + 2 * LEGEND, panel, TALL, filled=True)
         style_axes(axes, page.theme)
-        axes.tick_params(axis="both")
-        axes.xaxis.set_major_locator(_locator(5))
-        axes.yaxis.set_major_locator(_locator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
         handles = plot(axes, series, shown, page.theme)
         _finish(axes, shown, page.theme)
         if not handles:
             axes.text(0.5, 0.5, "nothing recorded yet", transform=axes.transAxes, ha="center", va="center",
                       color=page.theme.muted, fontsize=SMALL)  # fmt: skip
         _legend(page, handles, left, top + HEAD - 1.2, panel)
-
-
-def _locator(count: int):
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(count, steps=(1, 2, 2.5, 5, 10))
 
 
 def series_of(metrics) -> dict[str, Series]:
@@ -101,7 +95,7 @@ def _losses(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: Theme
     colours = {
         "augmentor": theme.text, "adversarial3d": theme.accent, "adversarial2d": theme.good, "feedback_ba": stage("ba"),
         "feedback_rt": stage("rt"), "range_ba": stage("ba"), "limit_bl": stage("bl"), "d3d": theme.bad,
-        "d2d": theme.warning,
+        "d2d": theme.bad,
     }  # fmt: skip
     handles, positive = [], False
     for name, label in LOSSES.items():
@@ -131,20 +125,21 @@ def _accuracies(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: T
 
 def _hardness(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: Theme) -> list:
     handles = []
-    for stage in ("ba", "rt"):
+    for stage in ("rt", "ba"):  # the wider band behind
         if f"hardness/{stage}" not in series:
             continue
         steps, colour = series[f"hardness/{stage}"][0], theme.stage(stage)
         beta, tolerance = (_control(shown, f"{name}_{stage}", steps) for name in ("beta", "tolerance"))
         if beta is not None and tolerance is not None:
             band = mix(panel_colour(theme), colour, 0.14)
-            axes.fill_between(steps, np.maximum(beta - tolerance, 0), beta + tolerance, color=band, linewidth=0, zorder=1)
+            low, high = np.maximum(beta - tolerance, 0), beta + tolerance
+            axes.fill_between(steps, low, high, color=band, linewidth=0, zorder=1)
             axes.plot(steps, beta, color=mix(panel_colour(theme), colour, 0.55), linewidth=0.6,
                       linestyle=(0, (1, 1.6)), zorder=1.5)  # fmt: skip
         _plot(axes, series[f"hardness/{stage}"], shown.smoothing, theme, colour)
         handles.append((STAGE_TITLES[stage], colour, False))
     axes.set_ylim(bottom=0)
-    return handles
+    return handles[::-1]
 
 
 def _control(shown: Shown, name: str, steps: np.ndarray) -> np.ndarray | None:
@@ -170,8 +165,9 @@ def _errors(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: Theme
         best = int(values.argmin())
         axes.plot(steps[best], values[best], "o", markersize=3.8, markerfacecolor="none", markeredgecolor=colour,
                   markeredgewidth=0.7, zorder=4)  # fmt: skip
+        side = "center" if steps[best] < steps[0] + 0.93 * np.ptp(steps) else "right"
         axes.annotate(f"{values[best]:.1f}", (steps[best], values[best]), (0, -4.5), textcoords="offset points",
-                      ha="center", va="top", fontsize=SMALL, color=colour)  # fmt: skip
+                      ha=side, va="top", fontsize=SMALL, color=colour)  # fmt: skip
         handles.append((name.removesuffix(end).replace("_", " "), colour, False))
     axes.margins(y=0.18)
     return handles
@@ -187,11 +183,11 @@ def _legend(page: Page, handles: list, left: float, top: float, width: float) ->
     """Short strokes and names in two lines at most, above the axes."""
     x, y = left, top
     for label, colour, dashed in handles:
-        wide = 5.2 + 1.12 * len(label) + 1.8
+        wide = 3.5 + text_width(label, SMALL) + 2.2
         if x + wide > left + width + 1:
             x, y = left, y + LEGEND
-        strokes = ((0, 1.4), (2.0, 1.4)) if dashed else ((0, 3.4),)
+        strokes = ((0, 1.1), (1.6, 1.1)) if dashed else ((0, 2.7),)
         for start, length in strokes:
             page.swatch(x + start, y + 1.25, length, 0.45, colour)
-        page.text(x + 4.4, y, label, SMALL, page.theme.muted)
+        page.text(x + 3.5, y, label, SMALL, page.theme.muted)
         x += wide

@@ -9,14 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
 
 from poseaug_core.diversity import VIEW_EDGES, density, position_diversity, position_edges, view_diversity
 from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, ramp, style_axes
 from poseaug_core.export.shown import Shown
 from poseaug_core.palette import mix
 
-EDGE, HEAD, GAP, BAR = 1.5, 6.5, 4.5, 11.0  # millimetres: sheet edge, titles, between columns, colour bars
-LABELS, NOTE = 8.5, 5.5  # left of the first column; the line with the diversity numbers
+EDGE, HEAD, BAR = 1.5, 6.5, 10.0  # millimetres: sheet edge, titles, colour bars
+GAP, WIDE_GAP = 4.5, 10.0  # between columns; between panels that all carry numbers
+LABELS, NOTE = 9.0, 5.5  # left of the first column; the line with the diversity numbers
 #: Looks at the globe of view points, whose front is the body's front: degrees to its side and above.
 GLOBE_TURN, GLOBE_TILT = 28.0, 22.0
 
@@ -37,15 +39,21 @@ def _columns(shown: Shown, page: Page) -> list[Column]:
     return [Column(title, colour, s.view_point[side], s.position[side]) for title, colour, s, side in pairs]
 
 
+def _wide(width: float, count: int) -> bool:
+    """Whether there is room for globe and map, and for both views of positions, side by side."""
+    return width > 70 * count
+
+
 def _panel(width: float, count: int) -> float:
-    return (width - 2 * EDGE - LABELS - BAR - (count - 1) * GAP) / count
+    gap = WIDE_GAP if _wide(width, count) else GAP
+    return (width - 2 * EDGE - LABELS - BAR - (count - 1) * gap) / count
 
 
 def _bands(width: float, count: int) -> list[tuple[float, float]]:
     """(top, height) of globe, view-point map, top view and front view, millimetres; wide panels pair them."""
     panel = _panel(width, count)
-    half = (panel - GAP) / 2
-    if panel > 60:
+    half = (panel - WIDE_GAP) / 2
+    if _wide(width, count):
         return [(EDGE + HEAD + NOTE, half * 0.86)] * 2 + [(EDGE + HEAD + 2 * NOTE + half * 0.86 + 9, half * 0.86)] * 2
     heights, tops, top = (panel, 0.62 * panel, 0.85 * panel, 0.6 * panel), [], EDGE + HEAD + NOTE
     for i, tall in enumerate(heights):
@@ -62,24 +70,27 @@ def height(width: float, shown: Shown) -> float:
 def draw(page: Page, shown: Shown) -> None:
     columns = _columns(shown, page)
     panel, bands = _panel(page.width, len(columns)), _bands(page.width, len(columns))
-    wide = panel > 60
-    half = (panel - GAP) / 2
+    wide = _wide(page.width, len(columns))
+    gap = WIDE_GAP if wide else GAP
+    half = (panel - gap) / 2
     limits = _limits([column.position for column in columns])
     cells = [position_edges(*pair) for pair in limits]
     planes = ((0, 2), (0, 1))
     maps = [[density(c.view_point, VIEW_EDGES)] + [_plane(c, plane, cells) for plane in planes] for c in columns]
     tops = [max(float(grids[i].max()) for grids in maps) for i in (0, 1, 2)]
+    tops[1:] = [max(tops[1:])] * 2
     ramps = [ramp(page.theme, column.colour) for column in columns]
     for number, (column, grids) in enumerate(zip(columns, maps, strict=True)):
-        left = EDGE + LABELS + number * (panel + GAP)
-        boxes = [(left + (half + GAP if wide and i % 2 else 0), top, half if wide else panel, tall)
+        left = EDGE + LABELS + number * (panel + gap)
+        boxes = [(left + (half + gap if wide and i % 2 else 0), top, half if wide else panel, tall)
                  for i, (top, tall) in enumerate(bands)]  # fmt: skip
         page.swatch(left, EDGE, panel, 0.7, column.colour)
         page.text(left, EDGE + 1.6, column.title, TITLE, column.colour, weight="semibold")
         views, places = view_diversity(column.view_point), position_diversity(column.position)
-        note = f"entropy {views.entropy:.1f} bits · spread {views.spread[0]:.0f}° × {views.spread[1]:.0f}°"
+        entropy, spread = ("entropy ", "spread ") if panel > 45 else ("", "")
+        note = f"{entropy}{views.entropy:.1f} bits · {spread}{views.spread[0]:.0f}° × {views.spread[1]:.0f}°"
         page.text(left, bands[0][0] - 4.6, note, SMALL, page.theme.muted)
-        note = f"entropy {places.entropy:.1f} bits · spread {places.spread[0]:.1f} × {places.spread[1]:.1f} m"
+        note = f"{entropy}{places.entropy:.1f} bits · {spread}{places.spread[0]:.1f} × {places.spread[1]:.1f} m"
         page.text(left, bands[2][0] - 4.6, note, SMALL, page.theme.muted)
         _draw_globe(page.axes(*boxes[0]), column, page, boxes[0])
         edges = [VIEW_EDGES, (cells[0], cells[2]), (cells[0], cells[1])]
@@ -93,8 +104,7 @@ def draw(page: Page, shown: Shown) -> None:
                 _position_axes(axes, page, limits, planes[i - 1], named=first or wide)
     for i, (top, tall) in enumerate(bands[1:]):
         if not (wide and i == 1):
-            shared = max(tops[1:]) if wide and i == 2 else tops[i]
-            _draw_bars(page, ramps, shared, top, tall)
+            _draw_bars(page, ramps, tops[i], top, tall)
 
 
 def _plane(column: Column, plane: tuple[int, int], cells: list[np.ndarray]) -> np.ndarray:
@@ -122,7 +132,7 @@ def _draw_cells(axes: Axes, edges: tuple, share: np.ndarray, top: float, colours
 def _view_axes(axes: Axes, page: Page, named: bool) -> None:
     style_axes(axes, page.theme)
     axes.set(xlim=(-180, 180), ylim=(-90, 90), xticks=(-180, -90, 0, 90, 180), yticks=(-90, -45, 0, 45, 90))
-    axes.set_xticklabels(["back", "right", "front", "left", "back"])
+    axes.set_xticklabels(["back", "right", "front", "left", ""])
     axes.set_xlabel("azimuth", labelpad=1)
     if named:
         axes.set_ylabel("elevation (°)", labelpad=1)
@@ -134,9 +144,13 @@ def _position_axes(axes: Axes, page: Page, limits: list, plane: tuple[int, int],
     style_axes(axes, page.theme)
     upright = plane[1]
     axes.set(xlim=limits[0], ylim=limits[upright] if upright == 2 else limits[1][::-1])
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
     axes.set_xlabel("x (m)", labelpad=1)
-    camera = {"marker": "^", "markersize": 3.2, "color": page.theme.muted, "clip_on": False, "markeredgewidth": 0}
-    axes.plot([0], [limits[2][0] if upright == 2 else 0], zorder=6, **camera | ({} if upright == 2 else {"marker": "+", "markeredgewidth": 0.7}))  # fmt: skip
+    # The camera: a mark on its side of the top view, a cross on its axis in the front view.
+    camera = {"marker": "^", "markeredgewidth": 0} if upright == 2 else {"marker": "+", "markeredgewidth": 0.7}
+    axes.plot([0], [limits[2][0] if upright == 2 else 0], markersize=3.2, color=page.theme.text, clip_on=False,
+              zorder=6, **camera)  # fmt: skip
     if named:
         axes.set_ylabel("depth z (m)" if upright == 2 else "y, down (m)", labelpad=1)
     else:
@@ -149,7 +163,8 @@ def _draw_bars(page: Page, ramps: list, top_share: float, top: float, tall: floa
     for i, colours in enumerate(ramps):
         axes = page.bar(left + i * each, top, each, tall, colours)
     ticks = np.array([0, 0.25, 1.0])
-    labels = [f"{100 * top_share * tick:.0f} %" if top_share > 0.1 else f"{100 * top_share * tick:.1f} %" for tick in ticks]
+    places = 0 if top_share > 0.1 else 1
+    labels = ["0", *(f"{100 * top_share * tick:.{places}f} %" for tick in ticks[1:])]
     axes.set_yticks(np.sqrt(ticks), labels)
     axes.yaxis.tick_right()
     axes.tick_params(colors=page.theme.muted, labelsize=SMALL - 0.8, length=0, pad=1.5)

@@ -21,18 +21,23 @@ ICON = np.array([
 ])  # fmt: skip
 
 
+def _names(width: float) -> float:
+    """Room for the bones' names; narrow figures tell bones by the colours of their parts alone."""
+    return NAMES if width > 120 else 0.0
+
+
 def _sizes(width: float, parts: int) -> tuple[int, float, float, float]:
     """Score panels a line, their width and height, side of a matrix."""
     across = parts if width > 120 else (parts + 1) // 2
     panel = (width - 2 * EDGE - (across - 1) * GAP) / across
-    matrix = (width - 2 * EDGE - 2 * GAP - NAMES - BAR) / 3
+    matrix = (width - 2 * EDGE - 2 * GAP - _names(width) - BAR) / 3
     return across, panel, 24.0, matrix
 
 
 def height(width: float, shown: Shown) -> float:
     across, _, tall, matrix = _sizes(width, len(shown.skeleton.parts))
     lines = -(-len(shown.skeleton.parts) // across)
-    return EDGE + HEAD + lines * (tall + 14) + 2 + HEAD + matrix + 9 + EDGE
+    return EDGE + HEAD + lines * (tall + 12) + 2 + HEAD + matrix + (7 if width > 120 else 10) + EDGE
 
 
 def draw(page: Page, shown: Shown) -> None:
@@ -44,23 +49,23 @@ def draw(page: Page, shown: Shown) -> None:
     top = EDGE + HEAD
     for number, part in enumerate(shown.skeleton.parts):
         left, line = EDGE + number % across * (panel + GAP), number // across
-        _draw_part(page, shown, number, part, (left, top + line * (tall + 14), panel, tall), limits)
-    top += -(-len(shown.skeleton.parts) // across) * (tall + 14) + 2
+        _draw_part(page, shown, number, part, (left, top + line * (tall + 12), panel, tall), limits)
+    top += -(-len(shown.skeleton.parts) // across) * (tall + 12) + 2
     real, fake = snapshot.kcs(row, "original", shown.skeleton), snapshot.kcs(row, "ba", shown.skeleton)
     diverging = _diverging(theme)
     trio = (("Real", real, theme.real), ("Augmented", fake, theme.stage("ba")), ("Difference", fake - real, theme.text))
     for number, (title, values, colour) in enumerate(trio):
-        left = EDGE + NAMES + number * (matrix + GAP)
+        left = EDGE + _names(page.width) + number * (matrix + GAP)
         page.text(left, top + 1.8, title, TITLE, colour, weight="semibold")
         axes = page.axes(left, top + HEAD, matrix, matrix)
-        _draw_matrix(axes, values, diverging, theme, shown.skeleton, named=number == 0)
+        _draw_matrix(axes, values, diverging, theme, shown.skeleton, named=number == 0 and page.width > 120)
     bar = page.bar(page.width - EDGE - BAR + 2.2, top + HEAD, 2.2, matrix, diverging)
     bar.set_yticks((0, 0.5, 1), ("−1", "0", "1"))
     bar.yaxis.tick_right()
     bar.tick_params(colors=theme.muted, labelsize=SMALL, length=0, pad=1.5)
-    page.text(EDGE + NAMES, top + HEAD + matrix + 2.4,
-              "cosines between bones · pale cells are in no part, so the discriminator never sees them",
-              SMALL, theme.muted)  # fmt: skip
+    notes = ["cosines between bones", "faded cells are in no part: the discriminator never sees them"]
+    for line, note in enumerate([" · ".join(notes)] if page.width > 120 else notes):
+        page.text(EDGE + _names(page.width), top + HEAD + matrix + 2 + 3 * line, note, SMALL, theme.muted)
 
 
 def _draw_heading(page: Page, count: int) -> None:

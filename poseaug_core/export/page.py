@@ -7,6 +7,7 @@ settings from one table of the process, so one page at a time is drawn or writte
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
 
 from poseaug_core.assets import asset
 from poseaug_core.errors import UserError
@@ -25,6 +27,7 @@ from poseaug_core.palette import Theme, mix
 from poseaug_core.storage import replacing
 
 MM = 1 / 25.4  # inches
+MM_PT = 25.4 / 72  # millimetres in a point
 FORMATS = (".pdf", ".svg", ".png")
 WIDTHS = {"single": 85.0, "double": 175.0}  # columns of a two-column paper, millimetres
 SMALL, NORMAL, TITLE = 6.0, 6.5, 7.5  # points
@@ -41,7 +44,7 @@ _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "poseaug",
     # The studio's type; the second has the few signs that the first lacks.
-    "font.family": ["Inter", "DejaVu Sans", "sans-serif"],
+    "font.family": ["Inter", "DejaVu Sans"],
     "font.size": NORMAL,
     "mathtext.fontset": "dejavusans",
     "path.simplify": True,
@@ -52,8 +55,15 @@ _SETTINGS = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """Hold while a page is drawn or written."""
+    log = logging.getLogger("matplotlib.font_manager")
     with _LOCK, matplotlib.rc_context(_SETTINGS):
-        yield
+        level = log.level
+        # It would tell the user that the second family has no semibold.
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def paper(theme: Theme) -> str:
@@ -102,6 +112,12 @@ class Page:
             axes.add_patch(Rectangle((0, step / BAR_STEPS), 1, 1 - step / BAR_STEPS, color=colour, linewidth=0))
         axes.set(xlim=(0, 1), ylim=(0, 1))
         return axes
+
+
+def text_width(text: str, size: float) -> float:
+    """Millimetres that a line of text is wide; call while drawing()."""
+    font = FontProperties(family=_SETTINGS["font.family"])
+    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) * MM_PT
 
 
 def ramp(theme: Theme, colour: str) -> LinearSegmentedColormap:

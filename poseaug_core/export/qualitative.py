@@ -15,7 +15,7 @@ EDGE, GAP, BLOCK, HEAD, LINE = 1.5, 1.5, 5.0, 7.5, 2.5  # millimetres
 VIEWS = ((View(8, 6), "front"), (View(82, 6), "side"))
 #: Joints further from the truth than this are joined to it by a line, metres.
 FAR = 0.08
-NARROW = 25.0  # image sides below this leave the views unnamed
+NARROW = 25.0  # image sides below this leave no free corner in the views
 
 
 def _sizes(width: float) -> tuple[float, float]:
@@ -37,7 +37,6 @@ def draw(page: Page, shown: Shown) -> None:
         page.swatch(left, EDGE, block, 0.7, colour)
         page.text(left, EDGE + 1.6, title, TITLE, colour, weight="semibold")
         if side >= NARROW:
-            page.swatch(left + block - 25, EDGE + 3.0, 2.2, 1.0, theme.muted)
             page.text(left + block, EDGE + 2.0, "pale: ground truth", SMALL, theme.muted, ha="right")
         columns = ((0.0, "2D input"), (side + GAP, VIEWS[0][1]), (1.8 * side + 2 * GAP, VIEWS[1][1]))
         for offset, name in columns:
@@ -56,7 +55,9 @@ def draw(page: Page, shown: Shown) -> None:
                 draw_ghost(axes, truth, view, theme, theme.muted, shown.skeleton)
                 draw_body(axes, answer, view, theme, shown.skeleton)
                 _draw_errors(axes, truth, answer, error > FAR, view, theme.bad)
-            page.text(left + columns[2][0] + 0.8 * side - 0.8, top + side - 0.7, f"{1000 * error.mean():.0f} mm",
+            # Narrow views have no free corner; the image beside them does.
+            right = columns[2][0] + 0.8 * side if side >= NARROW else side
+            page.text(left + right - 0.8, top + side - 0.7, f"{1000 * error.mean():.0f} mm",
                       SMALL, theme.text, ha="right", va="bottom", weight="medium")  # fmt: skip
 
 
