@@ -11,11 +11,11 @@ from poseaug_core.skeleton import Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.figure import Look, limb_colours
 from poseaug_studio.plotting import plot_font
-from poseaug_studio.stage_columns import columns
+from poseaug_studio.stage_columns import GAP, columns
 from poseaug_studio.theme import STAGE_SUBTITLES, STAGE_TITLES, Theme
 from poseaug_studio.views_painter import paint
 
-ROUND = 8
+ROUND = 7
 #: Share of the card's height kept around the image border, for joints that fall outside it.
 MARGIN = 0.05
 
@@ -33,13 +33,20 @@ def stage_number(snapshot: Snapshot, row: int, stage: str) -> str:
 
 
 class StageTitles(QWidget):
-    """The tops of the four cards: the stage's name in its colour, what it does, and its number."""
+    """The tops of the four columns: the stage's name in its colour, what it does, and its number."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None):
         super().__init__(parent)
         self._theme = theme
         self._numbers = [""] * 4
+        self._compact = False
         self.setFixedHeight(48)
+
+    def set_compact(self, compact: bool) -> None:
+        """One line, without what the stages do."""
+        if compact != self._compact:
+            self._compact = compact
+            self.setFixedHeight(30 if compact else 48)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -53,23 +60,25 @@ class StageTitles(QWidget):
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(self._theme.line))
+        top = 5 if self._compact else 6
         for stage, number, (left, wide) in zip(STAGES, self._numbers, columns(self.width()), strict=True):
             accent = QColor(self._theme.stage(stage))
-            card = QPainterPath()
-            card.addRoundedRect(QRectF(left, 0, wide, self.height() + ROUND), ROUND, ROUND)
-            painter.fillPath(card, QColor(self._theme.surface))
+            painter.fillRect(QRectF(left, 1, wide, self.height() - 1), QColor(self._theme.surface))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(accent)
-            painter.drawRoundedRect(QRectF(left + 12, 12, 3, 27), 1.5, 1.5)
+            painter.drawRoundedRect(QRectF(left + 12, 9, 3, self.height() - 18), 1.5, 1.5)
             painter.setFont(plot_font(self.font(), 1.1, bold=True))
             painter.setPen(accent)
             name = STAGE_TITLES[stage]
-            painter.drawText(QRectF(left + 23, 8, wide - 32, 20), Qt.AlignmentFlag.AlignVCenter, name)
+            painter.drawText(QRectF(left + 23, top, wide - 32, 20), Qt.AlignmentFlag.AlignVCenter, name)
             taken = painter.fontMetrics().horizontalAdvance(name) + 40
             painter.setFont(plot_font(self.font(), 0.9))
             painter.setPen(QColor(self._theme.text))
             right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(QRectF(left + taken, 8, wide - taken - 12, 20), right, number)
+            painter.drawText(QRectF(left + taken, top, wide - taken - 12, 20), right, number)
+            if self._compact:
+                continue
             painter.setPen(QColor(self._theme.muted))
             room = QRectF(left + 23, 25, wide - 34, 18)
             words = painter.fontMetrics().elidedText(
@@ -80,10 +89,10 @@ class StageTitles(QWidget):
 
 
 class ProjectionStrip(QWidget):
-    """The bottoms of the four cards: image border, 2D skeleton, ghost of the stage before, joints outside marked.
+    """The bottoms of the four columns: image border, 2D skeleton, ghost of the stage before, joints outside marked.
 
-    The border is the normalised image, x and y from -1 to 1. ``whole`` shows all of it; otherwise the view closes
-    in on the person.
+    The border is the normalised image, x and y from -1 to 1. ``whole`` shows all of it; otherwise the four views close
+    in on where the stages are, so that a move of RT stays visible.
     """
 
     def __init__(self, theme: Theme, skeleton: Skeleton, parent: QWidget | None = None):
@@ -92,7 +101,7 @@ class ProjectionStrip(QWidget):
         self._skeleton = skeleton
         self._shown: tuple[Snapshot, int, Look] | None = None
         self.whole = True
-        self.setMinimumHeight(72)
+        self.setMinimumHeight(60)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_theme(self, theme: Theme) -> None:
@@ -100,31 +109,35 @@ class ProjectionStrip(QWidget):
         self.update()
 
     def set_whole(self, whole: bool) -> None:
-        self.whole = whole
-        self.update()
+        if whole != self.whole:
+            self.whole = whole
+            self.update()
 
     def present(self, snapshot: Snapshot | None, row: int, look: Look) -> None:
         self._shown = snapshot and (snapshot, row, look)
         self.update()
 
-    def _frame(self, uv: np.ndarray) -> tuple[np.ndarray, float]:
-        """Centre and half-width, in image coordinates, of what a card shows."""
+    def _frame(self, stages: np.ndarray, card: QRectF) -> tuple[np.ndarray, float]:
+        """Centre in image coordinates and pixels per unit of what the cards show, the same for all stages (4, j, 2)."""
         if self.whole:
-            return np.zeros(2), 1 / (1 - 2 * MARGIN)
-        low, high = uv.min(axis=0), uv.max(axis=0)
-        return (low + high) / 2, float(max((high - low).max() * 0.62, 0.1))
+            return np.zeros(2), min(card.width(), card.height()) * (0.5 - MARGIN)
+        low, high = stages.min(axis=(0, 1)), stages.max(axis=(0, 1))
+        wide, tall = np.maximum((high - low) * 1.2, 0.05).tolist()
+        return (low + high) / 2, min(card.width() / wide, card.height() / tall)
 
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # The lower corners follow those of the frame that the scene stands in.
+        whole = QPainterPath()
+        whole.addRoundedRect(QRectF(0, -ROUND, self.width(), self.height() + ROUND), ROUND, ROUND)
+        painter.fillPath(whole, QColor(self._theme.surface))
         for index, (left, wide) in enumerate(columns(self.width())):
-            card = QPainterPath()
-            card.addRoundedRect(QRectF(left, -ROUND, wide, self.height() + ROUND), ROUND, ROUND)
+            painter.fillRect(QRectF(left, 0, wide, 1), QColor(self._theme.line))
+            if index:
+                painter.fillRect(QRectF(left - GAP, 0, GAP, self.height()), QColor(self._theme.line))
             painter.save()
-            painter.setClipPath(card)
-            painter.fillRect(QRectF(left, 0, wide, self.height()), QColor(self._theme.surface))
-            painter.setPen(QPen(QColor(self._theme.line), 1))
-            painter.drawLine(QPointF(left, 0.5), QPointF(left + wide, 0.5))
+            painter.setClipRect(QRectF(left, 1, wide, self.height() - 1))
             if self._shown is not None:
                 self._paint_stage(painter, index, QRectF(left, 0, wide, self.height()))
             painter.restore()
@@ -134,8 +147,7 @@ class ProjectionStrip(QWidget):
         snapshot, row, look = self._shown
         stages = np.nan_to_num(snapshot.uv[:, row].astype(np.float64)).clip(-100, 100)
         uv = stages[index]
-        centre, half = self._frame(uv)
-        scale = min(card.width(), card.height()) / 2 / half
+        centre, scale = self._frame(stages, card)
         middle = np.array((card.center().x(), card.center().y()))
 
         def place(points: np.ndarray) -> np.ndarray:
@@ -149,7 +161,7 @@ class ProjectionStrip(QWidget):
         painter.setPen(QPen(QColor(self._theme.line), 1, Qt.PenStyle.DotLine))
         painter.drawLine(QPointF(border.center().x(), border.top()), QPointF(border.center().x(), border.bottom()))
         painter.drawLine(QPointF(border.left(), border.center().y()), QPointF(border.right(), border.center().y()))
-        thick = float(np.clip(0.028 * scale * half, 1.6, 3.6))
+        thick = float(np.clip(0.014 * card.height(), 1.6, 3.2))
         if index and look.ghost:
             ghost = QColor(self._theme.stage(STAGES[index - 1]))
             ghost.setAlphaF(0.5)

@@ -85,7 +85,7 @@ class ThumbnailStrip(QAbstractScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
-        self.setMinimumHeight(72)
+        self.setMinimumHeight(60)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:
@@ -198,7 +198,8 @@ class ThumbnailStrip(QAbstractScrollArea):
         painter.setFont(plot_font(self.font(), 0.8))
         painter.setPen(QColor(theme.text if chosen else theme.muted))
         inside = card.adjusted(7, 4, -7, -4)
-        painter.drawText(inside, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, str(row + 1))
+        if rect.width() >= 56:
+            painter.drawText(inside, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, str(row + 1))
         painter.setPen(QColor(theme.text))
         painter.drawText(inside, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, self._badges[row])
 
@@ -263,7 +264,7 @@ class SamplesPanel(QWidget):
         top.addStretch(1)
         top.addWidget(self._sorts)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(10, 7, 10, 9)
         layout.setSpacing(6)
         layout.addLayout(top)
         layout.addWidget(self.strip, 1)

@@ -37,6 +37,8 @@ from poseaug_studio.views_painter import PainterViews, paint
 log = logging.getLogger(__name__)
 
 GL_RENDERER = 0x1F01
+#: Height in pixels of the panel under which its titles take one line and the 2D views close in on the person.
+LOW = 370
 #: Device files of which a Linux machine with a graphics card has one; without them a context need not be tried.
 CARDS = ("/dev/dri", "/dev/nvidiactl", "/dev/dxg")
 SOFTWARE = ("llvmpipe", "softpipe", "swiftshader")
@@ -139,6 +141,8 @@ class ScenePanel(QWidget):
         self.figures: tuple[StageFigure, ...] = ()
         self._snapshot: Snapshot | None = None
         self._row = 0
+        self._closed_up: bool | None = None
+        self._pointer = (0.0, 0.0)
         self._build(opengl)
         self.camera.changed.connect(self._camera_moved)
         selection.part_changed.connect(self._part_chosen)
@@ -150,6 +154,7 @@ class ScenePanel(QWidget):
         self.projections = ProjectionStrip(self.theme, self.skeleton, self)
         native = self.views.native
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        native.setMinimumHeight(112)
         self._legend = ScoreLegend(self.theme, native)
         self._legend.hide()
         self.hover_label = QLabel(native)
@@ -162,8 +167,7 @@ class ScenePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(self._tool_row())
-        layout.addSpacing(6)
+        layout.addWidget(self._tool_row())
         layout.addWidget(self._titles)
         layout.addWidget(native, 13)
         layout.addWidget(self.projections, 7)
@@ -175,9 +179,12 @@ class ScenePanel(QWidget):
         shortcut = QShortcut(QKeySequence(key), self, activated=act)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
-    def _tool_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _tool_row(self) -> QWidget:
+        self._tool_bar = QWidget(self)
+        self._tool_bar.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(self._tool_bar)
         row.setSpacing(6)
+        row.setContentsMargins(10, 8, 10, 8)
         self._colouring = Segments(self.theme, tuple(name.title() for name in COLOURINGS), self)
         self._colouring.setToolTip("Colour limbs by body part, by their part's KCS score, or by stage")
         self._colouring.changed.connect(lambda i: self.set_look(colouring=COLOURINGS[i]))
@@ -191,8 +198,8 @@ class ScenePanel(QWidget):
             self._tools.append(switch)
             row.addWidget(switch)
         close_up = Segments(self.theme, ("2D close-up",), self)
-        close_up.setToolTip("2D: close in on the person instead of showing the whole image")
-        close_up.changed.connect(lambda on: self.projections.set_whole(not on))
+        close_up.setToolTip("2D: close in on the person, not the whole image; a low panel does so by itself")
+        close_up.changed.connect(self._close_up)
         row.addWidget(close_up)
         row.addStretch(1)
         self._presets = Segments(self.theme, tuple(PRESET_TITLES[name] for name in PRESETS), self)
@@ -204,7 +211,26 @@ class ScenePanel(QWidget):
         row.addWidget(self._presets)
         row.addWidget(reset)
         self._tools += [close_up, self._presets, reset]
-        return row
+        return self._tool_bar
+
+    def _fit(self) -> None:
+        """A narrow panel leaves out tools, the least needed first; a low one has no subtitles."""
+        colouring, ghost, estimate, place, close_up, presets, reset = self._tools
+        room = self.width() - 20 - 6 * len(self._tools)
+        for tool in (colouring, presets, ghost, estimate, close_up, place, reset):
+            room -= tool.sizeHint().width()
+            tool.setVisible(room >= 0)
+        low = self.height() < LOW
+        self._titles.set_compact(low)
+        if self._closed_up is None:
+            close_up.value = int(low)
+            close_up.update()
+            self.projections.set_whole(not low)
+        self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
+
+    def _close_up(self, on: int) -> None:
+        self._closed_up = bool(on)
+        self.projections.set_whole(not on)
 
     def present(self, snapshot: Snapshot | None, row: int) -> None:
         """Show a probe pose; free if it is shown already."""
@@ -246,6 +272,8 @@ class ScenePanel(QWidget):
             self._titles.set_numbers([stage_number(self._snapshot, row, stage) for stage in STAGES])
         self.views.set_figures(self.figures)
         self.projections.present(self._snapshot, self._row, self.look)
+        if self.hover_label.isVisible():
+            self._hover(*self._pointer)
 
     def _camera_moved(self) -> None:
         places = list(PRESETS.values())
@@ -290,6 +318,7 @@ class ScenePanel(QWidget):
         )
 
     def _hover(self, x: float, y: float) -> None:
+        self._pointer = (x, y)
         found = self.bone_at(x, y)
         native = self.views.native
         native.setCursor(Qt.CursorShape.PointingHandCursor if found else Qt.CursorShape.ArrowCursor)
@@ -312,11 +341,11 @@ class ScenePanel(QWidget):
 
     def resizeEvent(self, event) -> None:
         super().resizeEvent(event)
-        self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
+        self._fit()
 
     def showEvent(self, event) -> None:
         super().showEvent(event)
-        self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
+        self._fit()
 
     def grab(self) -> QImage:
         """A picture of the panel as it is, the 3D views included."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-GAP = 8
+#: Pixels of the hairline between two columns.
+GAP = 1
 
 
 def columns(width: int) -> list[tuple[int, int]]:

@@ -185,7 +185,7 @@ class GLViews(app.Canvas):
         ratio = self.native.devicePixelRatioF()
         width, height = self.native.width(), self.native.height()
         gloo.set_viewport(0, 0, round(width * ratio), round(height * ratio))
-        gloo.set_clear_color((*rgb(self._theme.background), 1.0))
+        gloo.set_clear_color((*rgb(self._theme.line), 1.0))
         gloo.set_state(depth_test=False, blend=False, cull_face=False)
         gloo.set_depth_mask(True)
         gloo.clear(color=True, depth=True)

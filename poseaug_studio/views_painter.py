@@ -61,7 +61,7 @@ class PainterViews(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.fillRect(self.rect(), QColor(self._theme.background))
+        painter.fillRect(self.rect(), QColor(self._theme.line))
         for index, (left, wide) in enumerate(columns(self.width())):
             painter.save()
             painter.translate(left, 0)

@@ -97,7 +97,6 @@ def test_draws_only_when_something_changed(scene, qtbot):
     snapshot = scene._snapshot
     before = scene.views.draws
     scene.present(snapshot, 1)
-    scene._camera_moved  # noqa: B018 - the camera has not moved
     scene.camera.look("three-quarter")
     settle(qtbot)
     assert scene.views.draws == before
@@ -159,6 +158,11 @@ def test_hover_names_the_bone_its_turn_and_its_length(scene, qtbot):
     assert f"turned {snapshot.angle_degrees(1)[bone]:.1f}°" in text
     ratio = 100 * snapshot.length_ratio[1, HUMAN16.length_groups[bone]]
     assert f"length {ratio:+.1f} %" in text
+    # The numbers follow a live run without the pointer being moved.
+    turned = snapshot.angle_change.copy()
+    turned[1, bone] = 0.5
+    scene.present(replace(snapshot, angle_change=turned), 1)
+    assert "turned 60.0°" in scene.hover_label.text()
     scene._mouse.hovered.emit(2, 2)
     assert not scene.hover_label.isVisible()
 
@@ -268,6 +272,18 @@ def test_tool_row_turns_the_look(scene, qtbot):
     assert scene.look.ghost is False
     scene.set_look(colouring="stage")
     assert not scene._legend.isVisible() and scene._colouring.value == 2
+
+
+def test_a_small_panel_closes_in_and_leaves_out_tools_but_not_the_users_choice(scene, qtbot):
+    assert scene.projections.whole
+    scene.resize(520, 320)
+    settle(qtbot)
+    assert not scene.projections.whole
+    assert scene._colouring.isVisible() and not scene._tools[-1].isVisible()
+    scene._tools[4].choose(0)
+    scene.resize(500, 310)
+    settle(qtbot)
+    assert scene.projections.whole
 
 
 def test_no_timer_and_no_thread_is_left(scene):
