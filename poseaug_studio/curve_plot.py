@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QToolTip
 
+from poseaug_core.palette import mix
 from poseaug_studio.plotting import colour, plot_font
 from poseaug_studio.theme import Theme
 
@@ -107,7 +108,7 @@ class CurvePlot(pg.PlotWidget):
             axis.setPen(QPen(colour(theme.line), 1))
             axis.setTextPen(theme.muted)
             axis.setTickFont(plot_font(self.font(), 0.82))
-        self._steps.setText("step", color=theme.muted, size="8pt")
+        self._steps.setText("step", color=mix(theme.muted, theme.text, 0.5), size="8pt")
         self._cursor.setPen(pg.mkPen(colour(theme.text, 0.7), width=1))
         self._mark_lines.setPen(pg.mkPen(colour(theme.warning, 0.45), width=1))
 
@@ -126,7 +127,7 @@ class CurvePlot(pg.PlotWidget):
         """Replace every curve. fixed: the y range where it is known. last: step up to which the x axis reaches."""
         self._log = log
         self.getPlotItem().getAxis("left").setLogMode(False, log)
-        self._title.setText(unit, color=self.theme.muted, size="8pt")
+        self._title.setText(unit, color=mix(self.theme.muted, self.theme.text, 0.5), size="8pt")
         self._draw_bands(bands, max(last, 1))
         wanted = [*others, *lines]
         self._reuse(self._lines, wanted)

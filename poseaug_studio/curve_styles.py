@@ -13,19 +13,25 @@ SOLID, DASHED, DOTTED = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle
 
 @dataclass(frozen=True)
 class View:
-    """name: of its tab. unit: of its y axis. empty: said while it has no curve."""
+    """name: of its tab, short: where there is little room. unit: of its y axis. empty: said while it has no curve."""
 
     name: str
+    short: str
     unit: str
     empty: str
 
 
 VIEWS = (
-    View("Losses", "loss", "Losses appear after the first steps."),
-    View("Hardness", "error against the original, ×", "Hardness appears with the feedback, after the warm-up."),
-    View("MPJPE", "MPJPE, mm", "Errors appear with the first evaluation."),
-    View("Accuracy", "discriminator accuracy", "Accuracies appear when the discriminators start."),
-    View("Histograms", "", "Angle changes and length ratios appear when the augmentor starts."),
+    View("Losses", "Loss", "loss", "Losses appear after the first steps."),
+    View(
+        "Hardness",
+        "Hardness",
+        "error against the original, ×",
+        "Hardness appears with the feedback.",
+    ),
+    View("MPJPE", "MPJPE", "MPJPE, mm", "Errors appear with the first evaluation."),
+    View("Accuracy", "D acc.", "discriminator accuracy", "Accuracies appear when the discriminators start."),
+    View("Histograms", "Hist.", "", "Angle changes and length ratios appear when the augmentor starts."),
 )
 LOSSES, HARDNESS, MPJPE, ACCURACY, HISTOGRAMS = range(5)
 
@@ -44,7 +50,7 @@ class Style:
 
 
 STYLES = {
-    "loss/augmentor": Style("augmentor, total", "text"),
+    "loss/augmentor": Style("augmentor", "text"),
     "loss/adversarial3d": Style("fooling D3d", "accent"),
     "loss/adversarial2d": Style("fooling D2d", "accent", DASHED),
     "loss/feedback_ba": Style("feedback BA", "stage ba"),
@@ -55,7 +61,7 @@ STYLES = {
     "loss/d2d": Style("D2d", "part right leg", DASHED),
     "loss/pretrain": Style("pre-training", "real", DOTTED),
     "loss/estimator_real": Style("estimator, real", "real"),
-    "loss/estimator_augmented": Style("estimator, augm.", "real", DASHED),
+    "loss/estimator_augmented": Style("estimator, aug.", "real", DASHED),
     "hardness/ba": Style("BA", "stage ba"),
     "hardness/rt": Style("RT", "stage rt"),
     "accuracy/d3d_real": Style("D3d on real", "stage ba"),

@@ -21,6 +21,8 @@ from poseaug_studio.theme import Theme
 #: Milliseconds between two redraws while rows come in, and points of a curve: what a window can afford beside 3D views.
 PERIOD = 250
 POINTS = 400
+#: Width in pixels from which everything in the bar has its full name.
+ROOMY = 600
 
 
 class CurvesPanel(PlotPanel):
@@ -40,7 +42,8 @@ class CurvesPanel(PlotPanel):
         self.log = Segments(theme, ("Log",))
         self.fit = Push(theme, "Fit")
         self.smoothing = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=99, value=0)
-        self.smoothing.setFixedWidth(64)
+        self.smoothing.setMaximumWidth(64)
+        self.smoothing.setMinimumWidth(24)
         self.smoothing.setToolTip("Smoothing: share of the past that each point keeps (exponential moving average)")
         self.smoothing_label = QLabel("Smooth")
         self.plot = CurvePlot(theme)
@@ -85,6 +88,7 @@ class CurvesPanel(PlotPanel):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)  # the bar adapts to the width it gets
         column.addLayout(bar)
         column.addWidget(self.pages, 1)
 
@@ -92,7 +96,7 @@ class CurvesPanel(PlotPanel):
         return QSize(640, 260)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(360, 170)
+        return QSize(390, 170)
 
     # what comes in
 
@@ -143,9 +147,7 @@ class CurvesPanel(PlotPanel):
         styles = styles_of(self.series.names() + self.other.names(), view)
         works = self.snapshot is not None and self.snapshot.phase != "pretrain"
         something = works if view == HISTOGRAMS else bool(styles)
-        self.log.setVisible(view not in (ACCURACY, HISTOGRAMS))
-        for item in (self.smoothing, self.smoothing_label):
-            item.setVisible(view != HISTOGRAMS)
+        self._show_tools()
         if not something:
             self.empty.say(VIEWS[view].empty)
         self.pages.setCurrentIndex(2 if not something else 1 if view == HISTOGRAMS else 0)
@@ -228,7 +230,17 @@ class CurvesPanel(PlotPanel):
 
     def resizeEvent(self, event) -> None:
         super().resizeEvent(event)
-        self.scroll.setFixedWidth(min(max(int(self.width() * 0.34), 140), 224))
+        self.scroll.setFixedWidth(min(max(int(self.width() * 0.35), 148), 224))
+        narrow = self.width() < ROOMY
+        self.tabs.set_names(tuple(view.short if narrow else view.name for view in VIEWS))
+        self._show_tools()
+
+    def _show_tools(self) -> None:
+        """The tools that the view has a use for and the width has room for."""
+        view = self.tabs.value
+        self.log.setVisible(view not in (ACCURACY, HISTOGRAMS))
+        self.smoothing.setVisible(view != HISTOGRAMS)
+        self.smoothing_label.setVisible(view != HISTOGRAMS and self.width() >= ROOMY)
 
     def showEvent(self, event) -> None:
         super().showEvent(event)

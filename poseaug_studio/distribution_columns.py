@@ -245,8 +245,9 @@ class Columns(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(plot)
         names = ("azimuth", "elevation") if turned else tuple(f"{AXIS_NAMES[a]}, m" for a in POSITION_AXES[self.view])
-        draw_text(painter, plot.adjusted(4, 0, -4, 3 - plot.height() + line), names[1], theme.muted)
-        draw_text(painter, plot.adjusted(4, plot.height() - line - 2, -4, 0), names[0], theme.muted, RIGHT)
+        ink = colour(theme.text, 0.75)  # over the densities
+        draw_text(painter, plot.adjusted(4, 0, -4, 3 - plot.height() + line), names[1], ink)
+        draw_text(painter, plot.adjusted(4, plot.height() - line - 2, -4, 0), names[0], ink, RIGHT)
 
     def _paint_diversity(self, painter: QPainter, cell: QRectF, distribution: Distribution) -> None:
         value, unit = self.diversity(distribution), "m" if self.view in POSITION_AXES else "°"
@@ -258,8 +259,11 @@ class Columns(QWidget):
         entropy = f"{value.entropy:.2f} bits"
         draw_text(painter, where, entropy, self.theme.text)
         used = painter.fontMetrics().horizontalAdvance(entropy) + 10
-        joint = " " if unit == "m" else ""
-        draw_text(painter, where.adjusted(used, 0, 0, 0), f"spread {spread}{joint}{unit}", self.theme.muted)
+        left = where.adjusted(used, 0, 0, 0)
+        words = spread + ("°" if unit == "°" else " m")
+        if painter.fontMetrics().horizontalAdvance(f"spread {words}") <= left.width():
+            words = f"spread {words}"
+        draw_text(painter, left, words, self.theme.muted)
 
     # the mouse
 

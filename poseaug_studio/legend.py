@@ -76,10 +76,10 @@ class Legend(QWidget):
             pen = QPen(colour(entry.ink, strength), 2, entry.dash)
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
-            painter.drawLine(QPointF(rect.left() + 2, rect.center().y()), QPointF(rect.left() + 20, rect.center().y()))
+            painter.drawLine(QPointF(rect.left() + 2, rect.center().y()), QPointF(rect.left() + 18, rect.center().y()))
             value = "" if entry.value is None else number(entry.value)
             used = painter.fontMetrics().horizontalAdvance(value)
-            draw_text(painter, rect.adjusted(26, 0, -used - 4, 0), entry.label, colour(theme.text, strength))
+            draw_text(painter, rect.adjusted(23, 0, -used - 4, 0), entry.label, colour(theme.text, strength))
             draw_text(painter, rect, value, colour(theme.muted, strength), RIGHT)
 
     def mousePressEvent(self, event) -> None:

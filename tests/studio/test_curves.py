@@ -78,7 +78,7 @@ def test_rows_are_drawn_soon_without_being_asked(panel, qtbot):
     assert panel.pages.currentWidget() is panel.empty
     qtbot.waitUntil(lambda: panel.pages.currentIndex() == 0)
     shown = {entry.label for entry in panel.legend.entries}
-    assert shown == {"augmentor, total", "feedback BA", "D3d", "pre-training"}
+    assert shown == {"augmentor", "feedback BA", "D3d", "pre-training"}
 
 
 def test_smoothing_flattens_the_curve(panel):
@@ -263,3 +263,13 @@ def test_thinning_keeps_the_peaks_and_the_end():
 )
 def test_numbers_have_as_many_digits_as_matter(value, text):
     assert number(value) == text
+
+
+def test_the_bar_fits_where_there_is_little_room(panel, qtbot):
+    for width in (panel.minimumSizeHint().width(), 427, 500, 640):
+        panel.resize(width, 200)
+        qtbot.wait(10)
+        tools = [tool for tool in (panel.smoothing, panel.log) if tool.isVisible()]
+        assert panel.tabs.width() >= panel.tabs.sizeHint().width()
+        assert panel.tabs.geometry().right() < min(tool.geometry().left() for tool in tools)
+        assert max(tool.geometry().right() for tool in tools) <= width
