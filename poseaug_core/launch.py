@@ -59,6 +59,7 @@ def train(config: Config | None, folder: str | Path, live: Live, resume: bool = 
                 live.steer(trainer.controls)
         else:
             run = Run.create(folder, config, data.summary())
+            trainer.save(run, "latest")  # a run can be resumed whenever it is killed
         trainer.run(live, run)
         return run
     except Cancelled:

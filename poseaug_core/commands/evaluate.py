@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from poseaug_core.commands.terminal import json_option, print_json, print_table, progress_bar, read_estimator
+from poseaug_core.errors import UserError
 
 PROTOCOLS = ("poseaug16", "3dhp14")
 
@@ -32,7 +33,10 @@ def evaluate(run, specs, protocol, flip, rig, seed, device, as_json) -> None:
     weights, kind = read_estimator(run)
     device = choose_device(device)
     estimator = make_estimator(kind["name"], kind["width"])
-    estimator.load_state_dict(weights)
+    try:
+        estimator.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{run} does not hold a {kind['name']} {kind['width']} wide; name another checkpoint.")
     estimator.to(device)
     result = {"estimator": kind["name"], "from": str(run), "flip": flip, "sets": []}
     with progress_bar() as progress:

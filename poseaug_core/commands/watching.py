@@ -55,17 +55,17 @@ def _lines(live: Live, worker: threading.Thread, errors: _Errors, console: Conso
 def headline(status: Status) -> str:
     if status.state == "preparing":
         return status.message or "preparing"
+    if not status.epochs:
+        return status.stage or status.state
     stage = "" if status.stage in ("", status.phase) else f", {status.stage}"
-    return (
-        f"{status.phase} epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}{stage}"
-        if status.epochs
-        else "done"
-    )
+    return f"{status.phase} epoch {min(status.epoch + 1, status.epochs)}/{status.epochs}{stage}"
 
 
 def facts(status: Status, errors: _Errors) -> str:
     if status.state == "preparing":
         return f"{status.done:.0%}"
+    if not status.steps:
+        return errors.text()
     left = "" if status.eta is None else f"  ETA {_clock(status.eta)}"
     return f"{status.step:,}/{status.steps:,}  {status.rate:.1f} it/s{left}{errors.text()}"
 

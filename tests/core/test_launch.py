@@ -181,6 +181,28 @@ def test_a_fault_in_training_keeps_its_traceback(config, tmp_path, monkeypatch):
     assert run.snapshot_count == 1, "what was recorded stays readable"
 
 
+@pytest.mark.parametrize("broken_at", [0, 1, 9])
+def test_broken_off_and_resumed_equals_uninterrupted(config, tmp_path, monkeypatch, broken_at):
+    """Nothing but the last checkpoint is left, be it of the very start; what was recorded after it comes again."""
+    from poseaug_core.trainer import Trainer
+
+    step = Trainer.step
+
+    def breaking(self, controls):
+        assert self.position.step != broken_at, "broken"
+        step(self, controls)
+
+    whole = launch.train(config, tmp_path / "whole", Live())
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", breaking)
+        with pytest.raises(AssertionError, match="broken"):
+            launch.train(config, tmp_path / "broken", Live())
+    resumed = launch.train(None, tmp_path / "broken", Live(), resume=True)
+    assert same(final(resumed)[0], final(whole)[0]) and final(resumed)[1] == final(whole)[1]
+    assert resumed.steps().tolist() == whole.steps().tolist() and resumed.metrics()[0] == whole.metrics()[0]
+    assert resumed.failure() is None
+
+
 def test_disk_full_while_training_keeps_the_checkpoint(config, tmp_path, monkeypatch):
     from poseaug_core import storage
 
