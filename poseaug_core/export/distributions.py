@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
@@ -122,11 +122,12 @@ def _limits(positions: list[np.ndarray]) -> list[tuple[float, float]]:
 
 def _draw_cells(axes: Axes, edges: tuple, share: np.ndarray, top: float, colours: LinearSegmentedColormap) -> None:
     """A 2D histogram; empty cells are left out. The square root lets single poses be seen beside crowds."""
-    level = np.ma.masked_less_equal(np.sqrt(share.T / max(top, 1e-9)), 0)
+    filled = np.argwhere(share > 0)
+    low, high = (np.stack([edge[filled[:, axis] + step] for axis, edge in enumerate(edges)], -1) for step in (0, 1))
+    corners = np.stack((low, np.stack((high[:, 0], low[:, 1]), -1), high, np.stack((low[:, 0], high[:, 1]), -1)), 1)
+    shades = colours(np.sqrt(share[tuple(filled.T)] / max(top, 1e-9)))
     # Edges in the cells' own colour close the hairlines that viewers leave between neighbours.
-    axes.pcolormesh(
-        *edges, level, cmap=colours, vmin=0, vmax=1, rasterized=False, edgecolors="face", linewidth=0.15, zorder=2
-    )
+    axes.add_collection(PolyCollection(corners, facecolors=shades, edgecolors=shades, linewidths=0.15, zorder=2))
 
 
 def _view_axes(axes: Axes, page: Page, named: bool) -> None:
