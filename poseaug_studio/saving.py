@@ -124,10 +124,9 @@ class ExportDialog(QDialog):
     def draw(self, out: Path, dpi: int):
         """The work of drawing the chosen figure to a file; captures everything it needs now."""
         run, name, steps = self.session.run, self.figure.currentData(), self.session.history.steps
-        shown = self.session.shown
-        place = steps.index(shown) if shown in steps else len(steps) - 1
+        moment = self.session.shown if self.session.shown in steps else "last"
         given = dict(
-            snapshot=place, row=self.row, width_mm=self.width_mm.value(), dpi=dpi, theme=self.look.currentData()
+            snapshot=moment, row=self.row, width_mm=self.width_mm.value(), dpi=dpi, theme=self.look.currentData()
         )
 
         def work(progress: Progress) -> Path:
