@@ -152,6 +152,11 @@ def ghost(joints: np.ndarray, colour: np.ndarray, skeleton: Skeleton, alpha: flo
     )  # fmt: skip
 
 
+def ghost_colour(index: int, theme: Theme, look: Look) -> np.ndarray:
+    """(3,) accent of the stage before the index-th; grey beside scores, whose colours it must not tint."""
+    return rgb(theme.muted if look.colouring == "score" else theme.stage(STAGES[index - 1]))
+
+
 def camera_glyph(apex: np.ndarray, pelvis: np.ndarray, size: float, colour: np.ndarray, dashes: int) -> Solid:
     """The lab camera as a wire pyramid that looks along +y of the display frame, and its dashed line to the pelvis."""
     width, height, depth = 0.5 * size, 0.36 * size, 0.62 * size
@@ -209,7 +214,7 @@ def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look
         ghosts, framing = [], shared
         if index and look.ghost:
             before = centred[index - 1] + (roots[index - 1] if moved else 0)
-            ghosts.append(ghost(before, accent[STAGES[index - 1]], skeleton, 0.22 if look.part else 0.45))
+            ghosts.append(ghost(before, ghost_colour(index, theme, look), skeleton, 0.22 if look.part else 0.45))
         if look.estimate and stage in ("original", "rt"):
             answer = upright(snapshot.prediction[0 if stage == "original" else 1, row].astype(np.float64)) + place
             ghosts.append(ghost(answer, rgb(theme.accent), skeleton, 0.75))

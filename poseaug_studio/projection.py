@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from poseaug_core.skeleton import Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
-from poseaug_studio.figure import Look, limb_colours
+from poseaug_studio.figure import Look, ghost_colour, limb_colours
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.stage_columns import GAP, columns
 from poseaug_studio.theme import STAGE_SUBTITLES, STAGE_TITLES, Theme
@@ -163,8 +163,7 @@ class ProjectionStrip(QWidget):
         painter.drawLine(QPointF(border.left(), border.center().y()), QPointF(border.right(), border.center().y()))
         thick = float(np.clip(0.014 * card.height(), 1.6, 3.2))
         if index and look.ghost:
-            ghost = QColor(self._theme.stage(STAGES[index - 1]))
-            ghost.setAlphaF(0.5)
+            ghost = paint(ghost_colour(index, self._theme, look), 0.5)
             self._paint_limbs(
                 painter, place(snapshot.uv[index - 1, row]), [ghost] * self._skeleton.bone_count, thick * 0.5
             )

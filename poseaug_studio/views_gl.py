@@ -38,7 +38,7 @@ void main() {
 # pixel too wide and their outlines fade. On a software renderer that is a third of the price of multisampling.
 MESH_FRAGMENT = """
 uniform vec3 u_light;
-uniform vec3 u_rim;
+uniform float u_falloff;
 uniform float u_ambient;
 varying vec3 v_normal;
 varying vec3 v_view;
@@ -54,7 +54,7 @@ void main() {
     float gloss = pow(max(0.0, dot(n, normalize(u_light + v))), 28.0);
     float away = 1.0 - facing;
     vec3 colour = v_colour.rgb * light + 0.13 * gloss;
-    colour = mix(colour, u_rim, 0.45 * away * away * away);
+    colour *= 1.0 - u_falloff * away * away * away;
     gl_FragColor = vec4(colour, v_colour.a * cover);
 }
 """
@@ -163,8 +163,8 @@ class GLViews(app.Canvas):
         self._ground["u_floor"] = mix(rgb(theme.surface), rgb(theme.line), 0.4 if dark else 0.45)
         self._ground["u_dark"] = (0.0, 0.0, 0.0, 0.85) if dark else (0.11, 0.16, 0.24, 0.5)
         for mesh in (*self._bodies, *self._ghosts):
-            mesh.program["u_rim"] = mix(rgb(theme.surface), np.zeros(3), 0.5) if dark else rgb(theme.text)
-            mesh.program["u_ambient"] = 0.3 if dark else 0.58
+            mesh.program["u_falloff"] = 0.4 if dark else 0.22
+            mesh.program["u_ambient"] = 0.3 if dark else 0.66
         self.update()
 
     def set_figures(self, figures: tuple[StageFigure, ...]) -> None:

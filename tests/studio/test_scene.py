@@ -238,6 +238,8 @@ def test_scores_colour_the_limbs_by_the_part_they_belong_to():
     colours, _ = limb_colours(snapshot, 0, "rt", HUMAN16, DARK, Look(colouring="score"))
     arm = [part == "left arm" for part in HUMAN16.paint]
     assert len(np.unique(colours[arm], axis=0)) == 1 and len(np.unique(colours, axis=0)) == 2
+    ghost = compose(snapshot, 0, HUMAN16, DARK, Look(colouring="score"))[2].ghosts[0]
+    assert np.allclose(ghost.colour, rgb(DARK.muted))
     by_stage, _ = limb_colours(snapshot, 0, "bl", HUMAN16, DARK, Look(colouring="stage"))
     assert np.allclose(by_stage, rgb(DARK.stage("bl")))
 
