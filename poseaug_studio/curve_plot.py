@@ -141,7 +141,7 @@ class CurvePlot(pg.PlotWidget):
             brush=[pg.mkBrush(line.ink) for line in few for _ in line.x],
         )
         if not self.held:
-            self.setXRange(-0.008 * _round_up(last), _round_up(last), padding=0)
+            self.setXRange(-0.008 * round_up(last), round_up(last), padding=0)
             self.setYRange(*self._fitted([*lines, *others], bands, fixed), padding=0)
         self._draw_marks()
 
@@ -157,7 +157,7 @@ class CurvePlot(pg.PlotWidget):
         self._reuse(self._bands, bands)
         self._reuse(self._middles, bands)
         for item, middle, band in zip(self._bands, self._middles, bands, strict=False):
-            x = np.concatenate(([0.0], band.x, [max(_round_up(last), band.x[-1])]))
+            x = np.concatenate(([0.0], band.x, [max(round_up(last), band.x[-1])]))
             low, beta, high = (np.concatenate((v[:1], v, v[-1:])) for v in (band.low, band.middle, band.high))
             middle.setZValue(-9)
             middle.setPen(pg.mkPen(colour(band.ink, 0.6), width=1, style=Qt.PenStyle.DashLine))
@@ -245,7 +245,7 @@ class CurvePlot(pg.PlotWidget):
             )
 
 
-def _round_up(last: float) -> float:
+def round_up(last: float) -> float:
     """A round number a little past the last step, so that the axis moves seldom."""
     quarter = 10 ** np.floor(np.log10(max(last, 4))) / 4
     return float(np.ceil(max(last, 1) / quarter) * quarter)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSlider, QStackedWidget, QVBoxLayout, QWidget
 
 from poseaug_core.snapshot import Snapshot
-from poseaug_studio.curve_plot import Band, CurvePlot, Line
+from poseaug_studio.curve_plot import Band, CurvePlot, Line, round_up
 from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
 from poseaug_studio.histograms import Histograms
 from poseaug_studio.legend import Entry, Legend
@@ -38,6 +38,8 @@ class CurvesPanel(PlotPanel):
         self.hidden: set[str] = set()
         self.logarithmic = {LOSSES}  # views on a logarithmic scale: losses span decades
         self.bands: dict[str, dict[int, tuple[float, float]]] = {"ba": {}, "rt": {}}
+        self._drawn_state: tuple | None = None
+        self._curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.tabs = Segments(theme, tuple(view.name for view in VIEWS))
         self.log = Segments(theme, ("Log",))
         self.fit = Push(theme, "Fit")
@@ -111,12 +113,14 @@ class CurvesPanel(PlotPanel):
         for band in self.bands.values():
             band.clear()
         self.plot.set_marks({})
+        self._drawn_state = None
         self.refresh()
 
     def compare(self, name: str, rows: list[dict]) -> None:
         """Draw a second run, dotted, under this one; no rows end the comparison."""
         self.other, self.other_name = MetricSeries(), name if rows else ""
         self.other.extend(rows)
+        self._drawn_state = None
         self.refresh()
 
     def mark(self, step: int, text: str) -> None:
@@ -153,22 +157,35 @@ class CurvesPanel(PlotPanel):
         self.pages.setCurrentIndex(2 if not something else 1 if view == HISTOGRAMS else 0)
         if not something or view == HISTOGRAMS:
             return
-        curves = {name: self.curve(name) for name in styles}
-        lines = [
-            Line(name, *curves[name], style.ink(self.theme), style.dash)
-            for name, style in styles.items()
-            if name not in self.hidden
-        ]
+        state = self._state()
+        if state != self._drawn_state:
+            self._drawn_state = state
+            self._draw(styles)
+        self._show_legend(styles)
+
+    def _state(self) -> tuple:
+        """Whatever the plot depends on: while it stays, only the cursor and the legend's numbers move."""
+        view = self.tabs.value
+        look = (view, view in self.logarithmic, self.smoothing.value(), self.theme.name, frozenset(self.hidden))
+        seen = tuple(len(band) for band in self.bands.values()) if view == HARDNESS else ()
+        return look, seen, self.series.size, self.other.size, self.other_name, round_up(self._last())
+
+    def _last(self) -> int:
+        return max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
+
+    def _draw(self, styles: dict[str, Style]) -> None:
+        view = self.tabs.value
+        self._curves = {name: self.curve(name) for name in styles}
+        shown = {name: style for name, style in styles.items() if name not in self.hidden}
+        lines = [Line(name, *self._curves[name], style.ink(self.theme), style.dash) for name, style in shown.items()]
         others = [
             Line(name, *self._drawn(self.other, name), style.ink(self.theme), DOTTED)
-            for name, style in styles.items()
-            if name not in self.hidden and self.other_name
+            for name, style in shown.items()
+            if self.other_name
         ]
         fixed = (0.0, 1.0) if view == ACCURACY else None
         bands = self._bands() if view == HARDNESS else []
-        last = max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
-        self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, last, VIEWS[view].unit)
-        self._show_legend(styles, curves)
+        self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, self._last(), VIEWS[view].unit)
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of a metric as they are drawn: smoothed, then thinned."""
@@ -183,12 +200,18 @@ class CurvesPanel(PlotPanel):
         for name, band in self.bands.items():
             if band and f"hardness/{name}" not in self.hidden:
                 steps = sorted(band)
+                # Of a stretch at one value only the ends: a long run has thousands of snapshots.
+                steps = [
+                    step
+                    for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False)
+                    if band[step] != band.get(before) or band[step] != band.get(after)
+                ]
                 beta, tolerance = np.array([band[step] for step in steps]).T
                 ink = self.theme.stage(name)
                 bands.append(Band(np.array(steps, float), beta - tolerance, beta, beta + tolerance, ink))
         return bands
 
-    def _show_legend(self, styles: dict[str, Style], curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    def _show_legend(self, styles: dict[str, Style]) -> None:
         step = self.snapshot.step if self.snapshot is not None else self.series.last_step
         entries = [
             Entry(
@@ -196,7 +219,7 @@ class CurvesPanel(PlotPanel):
                 style.label,
                 style.ink(self.theme),
                 style.dash,
-                _value(*curves[name], step),
+                _value(*self._curves[name], step),
                 name not in self.hidden,
             )
             for name, style in styles.items()
@@ -218,6 +241,7 @@ class CurvesPanel(PlotPanel):
 
     def _fit(self) -> None:
         self.plot.release()
+        self._drawn_state = None
         self.refresh()
 
     def _toggle(self, name: str) -> None:

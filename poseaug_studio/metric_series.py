@@ -17,6 +17,7 @@ class MetricSeries:
     def __init__(self):
         self._steps: dict[str, array] = {}
         self._values: dict[str, array] = {}
+        self.size = 0  # numbers held: it grows with whatever comes
 
     def extend(self, rows: Iterable[dict]) -> None:
         """Rows of metrics.jsonl: {'step', 'kind', 'values': {name: number}}, or the same with the values inline.
@@ -29,6 +30,7 @@ class MetricSeries:
                 if "/" in name and isinstance(value, (int, float)) and np.isfinite(value):
                     self._steps.setdefault(name, array("d")).append(step)
                     self._values.setdefault(name, array("d")).append(value)
+                    self.size += 1
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._steps)

@@ -137,6 +137,22 @@ def test_the_band_is_beta_and_tolerance_of_each_step_seen(panel):
     )
 
 
+def test_scrubbing_moves_the_cursor_and_draws_no_curve_again(panel, monkeypatch):
+    panel.extend(metric_rows())
+    panel.present(make_snapshot(2000), 0)
+    panel.refresh()
+    drawn = []
+    monkeypatch.setattr(panel.plot, "draw", lambda *given: drawn.append(given))
+    panel.present(make_snapshot(1500), 0)
+    panel.refresh()
+    assert panel.legend.heading == "step 1,500"
+    assert panel.plot._cursor.value() == 1500
+    assert not drawn
+    panel.extend([{"step": 3010, "kind": "scalars", "values": {"loss/d3d": 0.1}}])
+    panel.refresh()
+    assert len(drawn) == 1
+
+
 def test_the_log_scale_spans_decades(panel):
     panel.extend(metric_rows())
     panel.refresh()
