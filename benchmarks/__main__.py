@@ -1,0 +1,51 @@
+"""python -m benchmarks [--only step,studio] [--json FILE] [--rounds N]: measure, print a table, keep the figures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from rich.console import Console
+from rich.table import Table
+
+#: Each is a module with ``measure(rounds, say) -> dict[str, float]`` and ``MEANING``, what its keys are.
+PARTS = ("step", "studio")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, separated by commas: {', '.join(PARTS)}")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each pair is measured; medians are kept")
+    options = parser.parse_args()
+    parts = [part.strip() for part in options.only.split(",")]
+    if unknown := [part for part in parts if part not in PARTS]:
+        print(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
+    console = Console()
+    found: dict[str, float] = {}
+    meanings: dict[str, str] = {}
+    for part in parts:
+        module = importlib.import_module(f"benchmarks.{part}")
+        with console.status(part) as status:
+            found |= module.measure(options.rounds, lambda text, part=part: status.update(f"{part}: {text}"))
+        meanings |= module.MEANING
+    table = Table("figure", "value", "what it is")
+    for name, value in found.items():
+        table.add_row(name, f"{value:.3g}", meanings.get(name, meanings.get(name.rsplit(".", 1)[-1], "")))
+    console.print(table)
+    if options.json:
+        machine = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+        with open(options.json, "w") as file:
+            json.dump({**machine, **found}, file, indent=2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
