@@ -168,7 +168,7 @@ class CurvesPanel(PlotPanel):
         view = self.tabs.value
         look = (view, view in self.logarithmic, self.smoothing.value(), self.theme.name, frozenset(self.hidden))
         seen = tuple(len(band) for band in self.bands.values()) if view == HARDNESS else ()
-        return look, seen, self.series.size, self.other.size, self.other_name, round_up(self._last())
+        return look, seen, self.series.changes, self.other.changes, self.other_name, round_up(self._last())
 
     def _last(self) -> int:
         return max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)

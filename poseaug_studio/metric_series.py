@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -17,20 +18,26 @@ class MetricSeries:
     def __init__(self):
         self._steps: dict[str, array] = {}
         self._values: dict[str, array] = {}
-        self.size = 0  # numbers held: it grows with whatever comes
+        self.changes = 0  # numbers that came, ever
 
     def extend(self, rows: Iterable[dict]) -> None:
         """Rows of metrics.jsonl: {'step', 'kind', 'values': {name: number}}, or the same with the values inline.
 
-        What is not a finite number is left out: a gap says no more than a missing point.
+        What is not a finite number is left out: a gap says no more than a missing point. A step that is already
+        known takes the place of all from there on: rows may be told twice, and a run may go on from a checkpoint.
         """
         for row in rows:
             step = row["step"]
             for name, value in row.get("values", row).items():
                 if "/" in name and isinstance(value, (int, float)) and np.isfinite(value):
-                    self._steps.setdefault(name, array("d")).append(step)
-                    self._values.setdefault(name, array("d")).append(value)
-                    self.size += 1
+                    steps = self._steps.setdefault(name, array("d"))
+                    values = self._values.setdefault(name, array("d"))
+                    if steps and step <= steps[-1]:
+                        known = bisect_left(steps, step)
+                        del steps[known:], values[known:]
+                    steps.append(step)
+                    values.append(value)
+                    self.changes += 1
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._steps)

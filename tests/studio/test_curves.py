@@ -255,6 +255,18 @@ def test_what_is_not_a_number_is_left_out():
     assert [list(v) for v in series.get("loss/d3d")] == [[2.0], [0.5]]
 
 
+def test_rows_told_twice_are_kept_once_and_a_resumed_run_replaces_what_came_after(panel):
+    rows = metric_rows()
+    panel.extend(rows)
+    once = panel.curve("loss/augmentor")
+    panel.extend(rows)
+    assert np.array_equal(panel.curve("loss/augmentor"), once)
+    panel.extend([{"step": 2000, "kind": "scalars", "values": {"loss/augmentor": 9.0}}])
+    steps, values = panel.curve("loss/augmentor")
+    assert steps[-1] == 2000 and values[-1] == 9.0
+    assert np.array_equal(steps[:-1], once[0][once[0] < 2000])
+
+
 def test_smoothing_is_the_average_with_fading_weights():
     values = np.random.default_rng(0).normal(size=700)
     out, past, weight = [], 0.0, 0.97
