@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 ARRAYS, MOTION = (".npz", ".h5", ".hdf5"), (".bvh",)
@@ -41,29 +43,19 @@ def is_motion(path: Path) -> bool:
 
 
 def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progress) -> Path:
-    """Film BVH files, or every one below a folder, and write the arrays to ``out``. Raises UserError, Cancelled.
+    """Film a BVH file, several, or every one below a folder, and write the arrays to ``out``.
 
-    progress(share, text) answers False to cancel.
+    progress(share, text) answers False to cancel. Raises UserError, Cancelled.
     """
-    import numpy as np
+    from poseaug_core.readers import convert_bvh
+    from poseaug_core.storage import make_folder
 
-    from poseaug_core.errors import Cancelled
-    from poseaug_core.motion.filming import film
-    from poseaug_core.readers.arrays import write_arrays
-    from poseaug_core.readers.bvh import read_bvh, read_folder
-
-    def half(start: float):
-        return lambda share, text="": progress(start + share / 2, text)
-
-    if paths[0].is_dir():
-        clips, _ = read_folder(paths[0], fps, half(0.0))
-    else:
-        clips = []
-        for i, path in enumerate(paths):
-            if not half(0.0)(i / len(paths), path.name):
-                raise Cancelled
-            clips.append(read_bvh(path, fps))
-    footage = film(clips, rig, np.random.default_rng(seed), name=out.stem, progress=half(0.5))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(footage.poses, out)
+    make_folder(out.parent)
+    if len(paths) == 1:
+        convert_bvh(paths[0], rig, out, fps, seed, progress=progress)
+        return out
+    with tempfile.TemporaryDirectory() as together:
+        for number, path in enumerate(paths):
+            shutil.copy(path, Path(together) / f"{number:04d}-{path.name}")
+        convert_bvh(together, rig, out, fps, seed, progress=progress)
     return out

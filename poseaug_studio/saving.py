@@ -32,6 +32,7 @@ FIGURES = {
     "distributions": "Distributions of view points and positions",
     "kcs": "KCS: plausibility by part",
     "curves": "Curves over the training",
+    "qualitative": "Estimates beside the truth",
 }
 FORMATS = {"pdf": "PDF, vectors", "svg": "SVG, vectors", "png": "PNG, pixels"}
 WIDTHS = {"One column, 85 mm": 85.0, "Text width, 175 mm": 175.0, "Slide, 254 mm": 254.0, "Other\u2026": 0.0}
@@ -76,7 +77,7 @@ class ExportDialog(QDialog):
         self.preset.setCurrentIndex(1)
         for name in ("light", "dark"):
             self.look.addItem(name.capitalize(), name)
-        self.width_mm = QDoubleSpinBox(minimum=30, maximum=1000, value=175, suffix=" mm", decimals=1)
+        self.width_mm = QDoubleSpinBox(minimum=60, maximum=400, value=175, suffix=" mm", decimals=1)
         self.dpi = QSpinBox(minimum=50, maximum=1200, value=300, suffix=" dpi")
         for box in (self.figure, self.look):
             box.currentIndexChanged.connect(self._changed)
@@ -123,11 +124,14 @@ class ExportDialog(QDialog):
 
     def draw(self, out: Path, dpi: int):
         """The work of drawing the chosen figure to a file; captures everything it needs now."""
-        run, name, steps = self.session.run, self.figure.currentData(), self.session.history.steps
-        moment = self.session.shown if self.session.shown in steps else "last"
-        given = dict(
-            snapshot=moment, row=self.row, width_mm=self.width_mm.value(), dpi=dpi, theme=self.look.currentData()
-        )
+        run, name = self.session.run, self.figure.currentData()
+        given = {
+            "snapshot": self.session.snapshot or "last",  # what is on screen
+            "row": self.row,
+            "width_mm": self.width_mm.value(),
+            "dpi": dpi,
+            "theme": self.look.currentData(),
+        }
 
         def work(progress: Progress) -> Path:
             from poseaug_core.export import figure

@@ -198,6 +198,11 @@ class Timeline(QFrame):
         self.live = QToolButton(text="Live", toolTip="Jump to the newest (L)")
         self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.live.clicked.connect(self.followed)
+        # Its room stays when it hides: the line must not stretch under the mouse that begins to scrub.
+        policy = self.live.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.live.setSizePolicy(policy)
+        self.live.setFixedWidth(84)
         row = QHBoxLayout(self, spacing=4)
         row.setContentsMargins(12, 0, 14, 0)
         for part in (self.previous, self.play, self.following, self.loop, self.speed):

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QEventLoop, QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -24,6 +24,13 @@ SNAPSHOTS, PATIENCE = 12, 60.0
 
 class Missed(Exception):
     """Something that the tour waited for did not happen."""
+
+
+def rest(milliseconds: int) -> None:
+    """Let the window live for a while. QTest.qWait would do it without letting other threads run Python."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class Tour:
@@ -62,7 +69,7 @@ class Tour:
         self.window.show()
         self.wait(lambda: len(self.window.workspace.panels) == 5, "the panels")
         self.window.workspace.default_layout()
-        QTest.qWait(200)
+        rest(200)
         picture = self.shoot("start-dark")
         card = self.window.start.cards["demo"]
         self.window.demo_folder = self.new_run_folder()
@@ -72,7 +79,7 @@ class Tour:
     def train(self) -> str:
         self.wait(lambda: len(self.session.history.steps) >= SNAPSHOTS, f"{SNAPSHOTS} recorded snapshots")
         self.wait(lambda: self.session.snapshot.phase == "poseaug", "the augmentor's turn")
-        QTest.qWait(1500)
+        rest(1500)
         step = self.session.status.step
         return f"Trained to step {step} at {self.session.status.rate:.0f} it/s: {self.shoot('training-dark').name}"
 
@@ -83,12 +90,12 @@ class Tour:
         QTest.mousePress(track, Qt.MouseButton.LeftButton, pos=start)
         for share in range(1, 9):
             QTest.mouseMove(track, start + (stop - start) * share / 8)
-            QTest.qWait(60)
+            rest(60)
         QTest.mouseRelease(track, Qt.MouseButton.LeftButton, pos=stop)
         self.wait(lambda: self.session.snapshot.step == target, f"the snapshot of step {target}")
         before = self.session.status.step
         self.wait(lambda: self.session.status.step > before, "training beside the scrubbing")
-        QTest.qWait(500)
+        rest(500)
         picture = self.shoot("scrubbing-dark")
         live = self.window.workspace.timeline.live
         QTest.mouseClick(live, Qt.MouseButton.LeftButton)
@@ -108,18 +115,18 @@ class Tour:
 
     def themes(self) -> str:
         self.window.set_theme("light")
-        QTest.qWait(1200)
+        rest(1200)
         light = self.shoot("training-light")
         self.window.resize(*SMALL)
         self.window.workspace.default_layout()
-        QTest.qWait(1200)
+        rest(1200)
         small = self.shoot("small-light")
         self.window.set_theme("dark")
-        QTest.qWait(1000)
+        rest(1000)
         dark = self.shoot("small-dark")
         self.window.resize(*SIZE)
         self.window.workspace.default_layout()
-        QTest.qWait(300)
+        rest(300)
         return f"Light, and small: {light.name}, {small.name}, {dark.name}"
 
     def export(self) -> str:
@@ -155,14 +162,16 @@ class Tour:
         until = time.monotonic() + PATIENCE
         while not happened():
             if time.monotonic() > until:
-                raise Missed(f"waited {PATIENCE:.0f} s in vain for {what}")
+                status = self.session.status
+                state = f"{status.state} {status.message}".strip()
+                raise Missed(f"waited {PATIENCE:.0f} s in vain for {what}; {state} at step {status.step}")
             if self.failures:
                 raise Missed(f"while waiting for {what}")
-            QTest.qWait(30)
+            rest(30)
 
     def shoot(self, name: str) -> Path:
         """The window with everything over it, as on the screen."""
-        QTest.qWait(50)
+        rest(50)
         corner = self.window.mapToGlobal(QPoint(0, 0))
         picture: QPixmap = self.window.screen().grabWindow(
             0, corner.x(), corner.y(), self.window.width(), self.window.height()

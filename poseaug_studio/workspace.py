@@ -146,8 +146,8 @@ class Workspace(QWidget):
             frame = self._host(name)
             self.titles[name] = DockTitle(dock, self.theme)
             if name == "knobs":
-                self.titles[name].add_button("undo", "Undo the last turn of a knob (Ctrl+Z)", self.undone.emit)
                 self.titles[name].add_button("redo", "Redo it (Ctrl+Shift+Z)", self.redone.emit)
+                self.titles[name].add_button("undo", "Undo the last turn of a knob (Ctrl+Z)", self.undone.emit)
             self._hosts[name].setSpacing(0)
             self._hosts[name].addWidget(self.titles[name])
             around.addWidget(frame)
