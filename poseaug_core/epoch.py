@@ -73,17 +73,17 @@ class Epoch:
         rows = self._rows(self.kept, iteration)
         return self.collected_xyz[rows], self.collected_uv[rows]
 
-    def mixed(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """xyz, uv of a batch whose first half is augmented (as far as any were kept) and second half real."""
-        half = max(self.batch // 2, 1)
-        real_xyz, real_uv, _ = self._columns(self._rows(self.order, iteration, half))
-        if len(self.kept) == 0:
+    def mixed(self, iteration: int, share: float) -> tuple[Tensor, Tensor]:
+        """xyz, uv of a batch of which a share is augmented (as far as any pair was kept) and the rest real."""
+        count = round(share * self.batch) if len(self.kept) else 0
+        real_xyz, real_uv, _ = self._columns(self._rows(self.order, iteration, self.batch - count))
+        if count == 0:
             return real_xyz, real_uv
-        rows = self._rows(self.kept, iteration, half)
+        rows = self._rows(self.kept, iteration, count)
         return torch.cat((self.collected_xyz[rows], real_xyz)), torch.cat((self.collected_uv[rows], real_uv))
 
     def _rows(self, order: Tensor, iteration: int, batch: int | None = None) -> Tensor:
-        batch = batch or self.batch
+        batch = self.batch if batch is None else batch
         places = torch.arange(iteration * batch, (iteration + 1) * batch, device=order.device)
         return order[places % len(order)]
 

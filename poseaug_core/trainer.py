@@ -75,8 +75,12 @@ class Trainer:
                 updates.discriminators(real_xyz, real_uv, made, now)
             self.stale |= stage == "augment" and self.config.feedback_statistics == "updated"
         elif now.learn_estimator:
-            batch = {"estimate augmented": epoch.augmented, "estimate mixed": epoch.mixed}.get(stage, epoch.real)
-            xyz, uv = batch(at.iteration)[:2]
+            if stage == "estimate mixed":
+                xyz, uv = epoch.mixed(at.iteration, self.config.augmented_share)
+            elif stage == "estimate augmented":
+                xyz, uv = epoch.augmented(at.iteration)
+            else:
+                xyz, uv, _ = epoch.real(at.iteration)
             updates.estimator(uv, xyz, now, stage.replace("estimate", "estimator").replace(" ", "_"))
             self.stale = True
         self._advance(stage)

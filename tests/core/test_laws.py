@@ -153,7 +153,8 @@ def test_who_does_not_learn_keeps_its_weights(knob, network):
 
 METHOD_SETTINGS = {
     "estimator": "vpose", "estimator_width": 24, "augmentation": "none", "fix_trunk": False, "swap_bone_lengths": False,
-    "keep_rule": "inside", "feedback_statistics": "kept", "estimator_batches": "mixed", "beta_ba_start": 1.0,
+    "keep_rule": "inside", "feedback_statistics": "kept", "estimator_batches": "mixed", "augmented_share": 0.8,
+    "beta_ba_start": 1.0,
     "beta_ba_end": 20.0,
     "beta_rt": 2.0, "seed": 7, "precision": "bfloat16", "batch_size": 10, "pretrain_epochs": 2, "pretrain_lr": 1e-2,
     "epochs": 2,
@@ -167,6 +168,8 @@ def test_every_setting_of_the_method_changes_a_weight(setting):
     def estimator(**overrides):
         # Narrow tolerances, so that feedback acts in a run this short.
         held = {"tolerance_ba": 0.0, "tolerance_rt": 0.0, "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0}
+        if setting == "augmented_share":
+            held["estimator_batches"] = "mixed"
         trainer = Trainer(small_config(**held, **overrides), small_data())
         while trainer.position.phase != "done":
             trainer.step(trainer.config.controls)
