@@ -25,6 +25,9 @@ VERSION = ("v110", "v110")
 #: Columns of floats whose names may still appear while the file grows.
 COLUMNS = ("scalars", "controls")
 ONE = {"step": np.int64, "epoch": np.int32, "phase": "S16"}
+SETS = (*ARRAYS, *ONE, *COLUMNS, *(f"{column}_names" for column in COLUMNS), "count")
+#: Datasets grow by so many records at a time; only 'count' says how many there are.
+GROWTH = 64
 
 
 class History:
@@ -34,6 +37,7 @@ class History:
         self.path = path
         self._lock = threading.Lock()  # held for one record's reading or writing
         self._file: h5py.File | None = None
+        self._sets: dict[str, h5py.Dataset] = {}
         self._writing = False
         self._count = 0
         self._names: dict[str, list[str]] = {column: [] for column in COLUMNS}
@@ -63,30 +67,34 @@ class History:
         flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
         self._close()
         self._file = h5py.File(h5py.h5f.open(os.fsencode(part), flags, access))
-        self._writing, self._count = True, int(self._file["count"][0])
-        self._names = {column: _texts(self._file[f"{column}_names"]) for column in COLUMNS}
+        self._sets = {name: self._file[name] for name in SETS}
+        self._writing, self._count = True, int(self._sets["count"][0])
+        self._names = {column: _texts(self._sets[f"{column}_names"]) for column in COLUMNS}
 
     def _write(self, snapshot: Snapshot, arrays: dict[str, np.ndarray]) -> None:
-        file, k = self._file, self._count
+        sets, k = self._sets, self._count
         one = {"step": snapshot.step, "epoch": snapshot.epoch, "phase": snapshot.phase.encode()}
         for name, value in (arrays | one).items():
-            file[name].resize(k + 1, axis=0)
-            file[name][k] = value
-            file[name].flush()
+            if k >= sets[name].shape[0]:
+                sets[name].resize(k + GROWTH, axis=0)
+            sets[name][k] = value
+            sets[name].flush()
         for column in COLUMNS:
             values = getattr(snapshot, column)
             names = self._names[column]
             if fresh := [name for name in values if name not in names]:
                 names += fresh
-                dataset = file[f"{column}_names"]
+                dataset = sets[f"{column}_names"]
                 dataset.resize(len(names), axis=0)
                 dataset[-len(fresh) :] = [name.encode() for name in fresh]
                 dataset.flush()
-            file[column].resize((k + 1, len(names)))
-            file[column][k] = [values.get(name, np.nan) for name in names]
-            file[column].flush()
-        file["count"][0] = k + 1
-        file["count"].flush()
+            rows = sets[column].shape[0]
+            if k >= rows or fresh:
+                sets[column].resize((rows if k < rows else k + GROWTH, len(names)))
+            sets[column][k] = [values.get(name, np.nan) for name in names]
+            sets[column].flush()
+        sets["count"][0] = k + 1
+        sets["count"].flush()
         self._count = k + 1
 
     def keep(self, last_step: int) -> None:
@@ -111,62 +119,63 @@ class History:
 
     def __len__(self) -> int:
         """Complete records at this moment."""
-        with self._lock, self._opened() as file:
-            return self._count if file else 0
+        with self._lock, self._opened() as sets:
+            return self._count if sets else 0
 
     def read(self, k: int) -> Snapshot:
         """Record k, negative from the end; IndexError where there is none."""
-        with self._lock, self._opened() as file:
-            k = range(self._count if file else 0)[k]
+        with self._lock, self._opened() as sets:
+            k = range(self._count if sets else 0)[k]
             columns = {}
             for column in COLUMNS:
-                row = file[column][k]
-                pairs = zip(_texts(file[f"{column}_names"]), row.tolist(), strict=False)
+                row = sets[column][k]
+                pairs = zip(_texts(sets[f"{column}_names"]), row.tolist(), strict=False)
                 columns[column] = {name: value for name, value in pairs if value == value}
             return Snapshot(
-                step=int(file["step"][k]),
-                phase=file["phase"][k].decode(),
-                epoch=int(file["epoch"][k]),
-                **{name: file[name][k] for name in ARRAYS},
+                step=int(sets["step"][k]),
+                phase=sets["phase"][k].decode(),
+                epoch=int(sets["epoch"][k]),
+                **{name: sets[name][k] for name in ARRAYS},
                 **columns,
             )
 
     def steps(self) -> np.ndarray:
         """(records,) int64: the step of every complete record."""
-        with self._lock, self._opened() as file:
-            return file["step"][: self._count] if file else np.zeros(0, np.int64)
+        with self._lock, self._opened() as sets:
+            return sets["step"][: self._count] if sets else np.zeros(0, np.int64)
 
     def series(self, column: str) -> dict[str, np.ndarray]:
         """Each name of 'scalars' or 'controls' over all records: (records,) float64, NaN where it was absent."""
-        with self._lock, self._opened() as file:
-            if not file:
+        with self._lock, self._opened() as sets:
+            if not sets:
                 return {}
-            table = file[column][: self._count]
-            return {name: table[:, i] for i, name in enumerate(_texts(file[f"{column}_names"])[: table.shape[1]])}
+            table = sets[column][: self._count]
+            return {name: table[:, i] for i, name in enumerate(_texts(sets[f"{column}_names"])[: table.shape[1]])}
 
     @contextmanager
-    def _opened(self) -> Iterator[h5py.File | None]:
-        """The file, up to date; None while no record was ever written."""
+    def _opened(self) -> Iterator[dict[str, h5py.Dataset]]:
+        """The datasets, up to date; empty while no record was ever written."""
         if self._writing:
-            yield self._file
+            yield self._sets
             return
         with _explained(self.path):
             if self._file is not None and not self._current():
                 self._close()
             if self._file is None:
                 if not self.path.exists():
-                    yield None
+                    yield {}
                     return
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
                 self._file = h5py.File(self.path, "r", swmr=True)
                 self._identity = _identity(self.path)
-            self._file["count"].refresh()
-            count = int(self._file["count"][0])
+                self._sets = {name: self._file[name] for name in SETS}
+            self._sets["count"].refresh()
+            count = int(self._sets["count"][0])
             if count != self._count:
-                for name in (*ARRAYS, *ONE, *COLUMNS, *(f"{column}_names" for column in COLUMNS)):
-                    self._file[name].refresh()
+                for dataset in self._sets.values():
+                    dataset.refresh()
                 self._count = count
-            yield self._file
+            yield self._sets
 
     def _current(self) -> bool:
         """Whether the open file is still the one of that name: a resume puts another in its place."""
@@ -181,7 +190,7 @@ class History:
             self._close()
 
     def _close(self) -> None:
-        file, self._file, self._writing, self._count = self._file, None, False, 0
+        file, self._file, self._sets, self._writing, self._count = self._file, None, {}, False, 0
         if file is not None:
             try:
                 file.close()

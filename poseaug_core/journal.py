@@ -42,11 +42,13 @@ class Journal:
     def read(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
         """(complete rows after byte ``since``, where to go on from).
 
-        A ``since`` beyond the end means that the file was cut back by a resume: reading starts over.
+        A ``since`` that is no end of a line means that the file was cut back by a resume: reading starts over.
         """
         try:
             with open(self.path, "rb") as stream:
-                since = since if since <= os.fstat(stream.fileno()).st_size else 0
+                if since > 0:
+                    stream.seek(since - 1)
+                    since = since if stream.read(1) == b"\n" else 0
                 stream.seek(since)
                 complete, newline, _ = stream.read().rpartition(b"\n")
             return [json.loads(line) for line in complete.splitlines() if line], since + len(complete + newline)

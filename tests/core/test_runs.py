@@ -199,6 +199,19 @@ def test_metrics_are_followed_by_complete_lines(run):
     assert [row["step"] for row in watcher.metrics(following)[0]] == [2]
 
 
+def test_a_follower_starts_over_when_a_resume_cut_the_file(run):
+    for step in range(4):
+        run.log_metrics(step, {"a": 10.0**step}, "scalars")
+    run.save_checkpoint("latest", {"w": torch.ones(1)}, {"step": 1})
+    rows, following = run.metrics()
+    run.close()
+    again, *_ = Run.resume(run.path)
+    assert [row["step"] for row in again.metrics(following)[0]] == [0, 1]
+    again.log_metrics(2, {"something": 1.0, "else": 2.0, "of another": 3.0, "length": 4.0}, "scalars")
+    assert [row["step"] for row in again.metrics(following)[0]] == [0, 1, 2]
+    again.close()
+
+
 def test_control_log_gives_the_controls_in_force(run):
     run.log_controls(3, [("beta_ba", None, 4.0), ("apply_rt", True, False)])
     run.log_controls(9, [("beta_ba", 4.0, None)])
