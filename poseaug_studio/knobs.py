@@ -67,13 +67,13 @@ class Knob(QWidget):
     turned = Signal(dict)
     refused = Signal(str)
 
-    def __init__(self, names: tuple[str, ...], label: str, theme: Theme):
+    def __init__(self, names: tuple[str, ...], label: str, theme: Theme, unit: str | None = None):
         super().__init__()
         self.names, self.theme = names, theme
         self.setting = KNOBS[names[0]]
         self.setToolTip(tooltip(self.setting))
         self.dot = Dot(theme)
-        unit = UNITS.get(self.setting.unit, self.setting.unit)
+        unit = UNITS.get(self.setting.unit, self.setting.unit) if unit is None else unit
         self.label = QLabel(
             label + (f"&nbsp; <span style='color:{theme.muted};font-size:11px'>{unit}</span>" if unit else "")
         )
@@ -162,7 +162,7 @@ class RangeKnob(Knob):
     """Centre and half width of the free range of angle change, as two handles on one line."""
 
     def __init__(self, theme: Theme):
-        super().__init__(RANGE, "BA range", theme)
+        super().__init__(RANGE, "BA range", theme, unit="")
         self.setToolTip(tooltip(KNOBS["range_mean"]) + "<br>" + tooltip(KNOBS["range_width"]))
         self.slider = RangeSlider(Scale(0.0, 1.0), theme, color_of("range_mean", theme))
         self.mean, self.width_field = NumberField(46), NumberField(46)

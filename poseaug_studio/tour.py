@@ -85,8 +85,8 @@ class Tour:
 
     def scrub(self) -> str:
         track, steps = self.window.workspace.timeline.track, self.session.history.steps
-        target = steps[len(steps) // 3]
-        start, stop = (QPoint(round(track.x_of(step)), 23) for step in (steps[-1], target))
+        start, stop = (QPoint(round(track.x_of(step)), 23) for step in (steps[-1], steps[len(steps) // 3]))
+        target = track.nearest(stop.x())
         QTest.mousePress(track, Qt.MouseButton.LeftButton, pos=start)
         for share in range(1, 9):
             QTest.mouseMove(track, start + (stop - start) * share / 8)
