@@ -41,4 +41,5 @@ def memory_held(device: torch.device) -> int:
 
 def use_threads(count: int) -> None:
     """CPU threads of torch's products; 0 takes one per core that this process may use."""
-    torch.set_num_threads(count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(count or cores)

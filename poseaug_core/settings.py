@@ -69,9 +69,14 @@ class Setting:
         low, high = self.low, self.high
         if not (low is None or number >= low) or not (high is None or number <= high) or number != number:
             unit = f" {self.unit}" if self.unit else ""
-            upper = f"to {high:g}" if high is not None else "or more"
-            raise UserError(f"{self.name} is {number:g}{unit}; choose a value from {low:g} {upper}{unit}.")
+            upper = f"to {_plain(high)}" if high is not None else "or more"
+            raise UserError(f"{self.name} is {_plain(number)}{unit}; choose a value from {_plain(low)} {upper}{unit}.")
         return number
+
+
+def _plain(number: float) -> str:
+    """A number as people write it: 1,048,576 and 0.0001 rather than 1.04858e+06 and 1e-04."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def setting(default: Any, label: str, help: str, *, group: str, kind: str | None = None, **rest) -> Any:
