@@ -83,7 +83,7 @@ def figure(
         rows=(row,) if rows is None else tuple(rows),
         columns={title: read_snapshot(run, which) for title, which in (columns or {}).items()},
         metrics=run.metrics(since=0)[0] if curves_of else (),
-        controls={**run.series("controls"), "step": np.asarray(run.steps())} if curves_of else {},
+        controls=_controls(run) if curves_of else {},
         smoothing=smoothing,
     )
     return save(draw(name, shown, theme if isinstance(theme, Theme) else THEMES[theme], width_mm), out, dpi)
@@ -103,6 +103,13 @@ def read_snapshot(run: Any, which: str | int | Snapshot) -> Snapshot:
     if int(which) < steps[0]:
         raise UserError(f"Nothing was recorded by step {which}; the first snapshot is of step {steps[0]}.")
     return run.read(sum(step <= int(which) for step in steps) - 1)
+
+
+def _controls(run: Any) -> dict[str, np.ndarray]:
+    """Controls by recorded step; a run that still trains may have recorded one more step in between."""
+    controls = run.series("controls")
+    count = min((len(values) for values in controls.values()), default=0)
+    return {**controls, "step": np.asarray(run.steps())[:count]}
 
 
 def _width(width: float | str) -> float:
