@@ -7,7 +7,7 @@ from typing import Any
 from poseaug_core.assets import asset
 from poseaug_core.config import Config, make_config
 
-#: Over the released settings, so that a laptop's CPU gets through it in minutes and small sets warm up.
+#: Over a preset's settings, so that a laptop's CPU gets through a run in minutes.
 LAPTOP: dict[str, Any] = {
     "estimator_width": 256,
     "batch_size": 256,
@@ -25,6 +25,7 @@ DEMO: dict[str, Any] = {
     "epochs": 40,
     "pretrain_epochs": 10,
 }
+PRESET = "small_data"
 WEIGHTS = "demo_estimator.safetensors"
 
 
@@ -34,4 +35,4 @@ def demo_config(**overrides) -> Config:
         weights = {"estimator_weights": str(asset(WEIGHTS))}
     except FileNotFoundError:
         weights = {}
-    return make_config("released", **{**DEMO, **weights, **overrides})
+    return make_config(PRESET, **{**DEMO, **weights, **overrides})
