@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from poseaug_core.config import Config
 from poseaug_core.controls import KNOBS
+from poseaug_core.live import Status
 from poseaug_core.schedule import Schedule
 
 EVALUATION, CONTROL, BEST = "evaluation", "control", "best"
@@ -72,6 +73,20 @@ class History:
     def last(self) -> int:
         """The last step that anything is known of."""
         return max([*self.steps[-1:], *(int(row["step"]) for row in self.rows[-1:])], default=0)
+
+    def status(self) -> Status:
+        """What to say of a run that nobody trains here."""
+        total = max(self.last, self.spans[-1].stop if self.spans else 0)
+        phase = next((span.name for span in self.spans if self.last <= span.stop), "poseaug")
+        warm = phase == "warm-up"
+        return Status(
+            state="finished" if self.last >= total else "stopped",
+            phase="poseaug" if warm else phase,
+            stage=phase if warm else "",
+            step=self.last,
+            steps=total,
+            done=1.0,
+        )
 
 
 def errors(row: dict) -> dict[str, float]:

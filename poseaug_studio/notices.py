@@ -96,8 +96,7 @@ class JobBar(QFrame):
         job = self.listed[-1]
         more = f"  (+{len(self.listed) - 1})" if len(self.listed) > 1 else ""
         self.title.setText(f"{job.title}{': ' + job.text if job.text else ''}{more}")
-        self.progress.setMaximum(1000 if job.share else 0)
-        self.progress.setValue(round(1000 * job.share))
+        self.progress.setValue(max(round(1000 * job.share), 15))
         self.eta.setText("cancelling\u2026" if job.cancelled else "" if job.eta is None else f"{clock(job.eta)} left")
         self.cancel.setEnabled(not job.cancelled)
 

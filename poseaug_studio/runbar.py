@@ -113,7 +113,11 @@ class RunBar(QFrame):
             f"background: {mix(t.surface, color, 0.18)}; color: {mix(color, t.text, 0.25)}; border-radius: 11px;"
             "padding: 0 10px; font-size: 12px; font-weight: 600;"
         )
-        self.phase.setText(s.message if s.state == "preparing" and s.message else PHASES.get(s.phase, "No run yet"))
+        self.phase.setText(
+            s.message
+            if s.state == "preparing" and s.message
+            else PHASES.get(s.phase, "No run yet" if s.state == "idle" else "")
+        )
         stage = STAGES.get(s.stage, s.stage)
         epoch = f"epoch {min(s.epoch + 1, s.epochs)}/{s.epochs}" if s.epochs else ""
         step = f"step {s.step:,}".replace(",", "\u202f") if s.step else ""

@@ -145,10 +145,10 @@ class Session(QObject):
 
     def _show(self, folder: Path, run, history: History) -> None:
         self.finish()
-        self._clear(folder, run.config)
+        self._clear(folder, replace(run.config, controls=run.controls()))
         self.live, self.run, self.history = None, run, history
         self._next_row = history.next_row
-        self.status = Status(state="stopped", step=history.last, steps=history.last, run=str(folder))
+        self.status = history.status()
         self.status_changed.emit(self.status)
         self.rows_added.emit(history.rows)
         self.history_changed.emit()
@@ -275,6 +275,9 @@ class Session(QObject):
         self._timer.start()
 
     def _poll(self) -> None:
+        for job in [job for job in self.jobs if job.poll()]:  # its end may start a training
+            self.jobs.remove(job)
+            self.jobs_changed.emit()
         over = not self.running
         if self.live is not None and self.live.status is not self.status:
             self._report(self.live.status)
@@ -287,9 +290,6 @@ class Session(QObject):
         if self.folder is not None and (over or now - self._looked >= HISTORY_EVERY):
             self._looked = now
             self._look()
-        for job in [job for job in self.jobs if job.poll()]:
-            self.jobs.remove(job)
-            self.jobs_changed.emit()
         if over:
             self._thread = None
             self._tick() if self.jobs or self.run is not None else self._timer.stop()

@@ -122,7 +122,7 @@ class Track(QWidget):
         painter.setFont(font(10, 500))
         tints = {"pretrain": t.real, "warm-up": t.stage("ba"), "poseaug": t.accent}
         for span in self.history.spans:
-            left, right = self.x_of(span.start), self.x_of(span.stop)
+            left, right = self.x_of(span.start), self.x_of(min(span.stop, self.last))
             tint = tints.get(span.name, t.muted)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(mix(t.surface, tint, 0.26)))

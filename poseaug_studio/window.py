@@ -154,7 +154,7 @@ class StudioWindow(QMainWindow):
 
     def _show_history(self) -> None:
         session = self.session
-        self.workspace.timeline.show_history(session.history, session.status.steps if session.running else 0)
+        self.workspace.timeline.show_history(session.history, session.status.steps)
         self._mark_curves()
 
     def _clear(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QSettings, Qt
 
 from poseaug_core.config import Config
-from poseaug_core.controls import changes
+from poseaug_core.controls import Controls, changes
 from poseaug_core.errors import UserError
 from poseaug_core.live import Live, Status
 from tests.studio.fakes import make_snapshot
@@ -43,6 +43,9 @@ class FakeRun:
     def metrics(self, since: int = 0):
         rows = self.rows[since:]
         return rows, since + len(rows)
+
+    def controls(self) -> Controls:
+        return replace(self.config.controls, **{row["field"]: row["new"] for row in self.log})
 
     def control_log(self) -> list[dict]:
         return list(self.log)

@@ -109,6 +109,8 @@ def test_a_stopped_run_goes_on_with_the_controls_on_screen(qtbot, session, train
 
 def test_opening_a_run_shows_its_last_snapshot_and_all_rows(qtbot, session, training, small, tmp_path):
     started(qtbot, session, small, tmp_path / "a")
+    session.steer(replace(session.controls, length_limit=0.05))
+    qtbot.waitUntil(lambda: training.used[-1].length_limit == 0.05)
     session.finish()
     other = Session(training.train, training.open_run)
     rows = []
@@ -117,6 +119,7 @@ def test_opening_a_run_shows_its_last_snapshot_and_all_rows(qtbot, session, trai
     qtbot.waitUntil(lambda: other.snapshot is not None)
     run = training.runs[str(tmp_path / "a")]
     assert other.snapshot.step == run.recorded[-1].step and rows == run.rows
+    assert other.status.state in ("stopped", "finished") and other.controls.length_limit == 0.05
     other.close()
 
 
@@ -192,3 +195,10 @@ def test_closing_ends_a_paused_run_and_leaves_no_thread(qtbot, session, small, t
     session.close()
     assert not session.running
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
+
+
+def test_a_training_started_by_the_end_of_a_job_is_watched(qtbot, session, small, tmp_path):
+    job = session.background("Converting", lambda progress: small)
+    job.done.connect(lambda config: session.start(config, tmp_path / "a"))
+    qtbot.waitUntil(lambda: len(session.history.steps) >= 2, timeout=10_000)
+    assert session.running
