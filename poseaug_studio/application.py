@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     window.show()
     _follow_interrupts(window)
     if options.open is not None:
-        QTimer.singleShot(0, lambda: window.open_path(options.open))
+        QTimer.singleShot(0, lambda: window.open_path(options.open, options.train))
     elif options.demo:
         window.show_workspace()
         if options.train:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QKeySequence, QPalette
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QVBoxLayout,
+    QWidget,
+)
 
 from poseaug_studio.style import font
+
+KEYS = Qt.ItemDataRole.UserRole + 1
 
 
 class Commands(QObject):
@@ -64,6 +76,17 @@ def score(query: str, text: str) -> int | None:
     return total
 
 
+class KeysDelegate(QStyledItemDelegate):
+    """Writes the shortcut of a command at the right end of its line."""
+
+    def paint(self, painter, option, index) -> None:
+        super().paint(painter, option, index)
+        painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
+        painter.setFont(font(12))
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(option.rect.adjusted(0, 0, -10, 0), right, index.data(KEYS) or "")
+
+
 class CommandPalette(QFrame):
     """Type a few letters of a command, Enter runs it."""
 
@@ -74,6 +97,7 @@ class CommandPalette(QFrame):
         self.line = QLineEdit(placeholderText="Type a command")
         self.list = QListWidget()
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setItemDelegate(KeysDelegate(self.list))
         layout = QVBoxLayout(self, spacing=0)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.line)
@@ -102,8 +126,9 @@ class CommandPalette(QFrame):
                     found.append((-points, len(found), name, text, shown(action)))
         self.list.clear()
         for _, _, name, text, keys in sorted(found):
-            item = QListWidgetItem(f"{text}    {keys}" if keys else text)
+            item = QListWidgetItem(text)
             item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setData(KEYS, keys)
             self.list.addItem(item)
         self.list.setCurrentRow(0)
 

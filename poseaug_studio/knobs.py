@@ -66,6 +66,7 @@ class Knob(QWidget):
 
     turned = Signal(dict)
     refused = Signal(str)
+    resettable = True
 
     def __init__(self, names: tuple[str, ...], label: str, theme: Theme, unit: str | None = None):
         super().__init__()
@@ -104,7 +105,7 @@ class Knob(QWidget):
 
     def show_controls(self, controls: Controls, scheduled: dict[str, float]) -> None:
         values = [getattr(controls, name) for name in self.names]
-        self.reset.setVisible(values != [KNOBS[name].default for name in self.names])
+        self.reset.setVisible(self.resettable and values != [KNOBS[name].default for name in self.names])
         self._show(values, [scheduled.get(name) for name in self.names])
 
     def _show(self, values: list, scheduled: list) -> None:
@@ -118,7 +119,7 @@ class Knob(QWidget):
 
 
 class NumberKnob(Knob):
-    """A slider and a number; a scheduled one also a button to follow its schedule."""
+    """A slider and a number; a scheduled one also a button to follow its schedule, which is its default."""
 
     def __init__(self, name: str, theme: Theme):
         super().__init__((name,), KNOBS[name].label, theme)
@@ -129,6 +130,7 @@ class NumberKnob(Knob):
         self.field = NumberField(56)
         self.follow: QToolButton | None = None
         if setting.scheduled:
+            self.resettable = False
             self.follow = self._button("schedule", "Follow the schedule", self._follow)
             self.follow.setCheckable(True)
             self.head.addWidget(self.follow)
@@ -151,7 +153,6 @@ class NumberKnob(Knob):
             self.follow.setToolTip(
                 "Follows the schedule: click to hold" if follows else "Held: click to follow the schedule"
             )
-            self.reset.hide()
         shown = scheduled[0] if follows else value
         inside = self.scale.low if shown is None else min(max(shown, self.scale.low), self.scale.high)
         self.slider.show_value(inside, hollow=follows)
@@ -193,14 +194,17 @@ class RangeKnob(Knob):
 
 
 class SwitchKnob(Knob):
-    """On or off; a click on the label switches too."""
+    """On or off; a click on the label switches too, and back."""
+
+    resettable = False
 
     def __init__(self, name: str, theme: Theme):
         super().__init__((name,), KNOBS[name].label, theme)
         self.switch = Switch(theme, color_of(name, theme))
         self.switch.clicked.connect(lambda on: self.turned.emit({name: on}))
         self.head.addWidget(self.switch)
-        self.reset.setParent(None)
+        self.head.removeWidget(self.reset)
+        self.reset.hide()
 
     def mouseReleaseEvent(self, event) -> None:
         self.switch.click()

@@ -151,7 +151,7 @@ class NewRunDialog(QDialog):
         self.train.setEnabled(False)
         self.hide()
         job.done.connect(lambda path: self._begun(config, path, name))
-        job.failed.connect(lambda _: self.close())
+        job.ended.connect(self.close)
 
     def _begun(self, config: Config, source: Path, name: str) -> None:
         self.begun.emit(replace(config, source=str(source)), name)

@@ -175,7 +175,10 @@ class ExportDialog(QDialog):
         job = self.session.background(f"Writing {path.name}", self.draw(path, self.dpi.value()))
         job.done.connect(self._saved)
         job.failed.connect(self.message.setText)
-        job.ended.connect(lambda: self.save.setEnabled(True))
+        job.ended.connect(self._free)
+
+    def _free(self) -> None:
+        self.save.setEnabled(True)
 
     def _saved(self, path: Path) -> None:
         self.message.setText(f"Written: {path}")

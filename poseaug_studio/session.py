@@ -95,7 +95,7 @@ class Session(QObject):
 
     def _begin(self, config: Config, folder: Path, resume: bool) -> None:
         self.finish()
-        self._clear(folder, config, keep=resume and folder == self.folder)
+        self._clear(folder, config)
         self.live = Live(config.controls)
         self.status = self.live.status
         self._thread = threading.Thread(
@@ -133,10 +133,10 @@ class Session(QObject):
             self._open_run = Run.open
         return self._open_run
 
-    def _clear(self, folder: Path | None, config: Config, keep: bool = False) -> None:
-        if not keep:
-            self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
-            self.cleared.emit()
+    def _clear(self, folder: Path | None, config: Config) -> None:
+        """Forget the run shown; one that goes on is read again, since what its checkpoint does not know was dropped."""
+        self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
+        self.cleared.emit()
         self.folder, self.config, self.shown, self._wanted, self._restore = folder, config, None, None, None
         self._taken = self._looked = 0.0
         self._undo, self._undo_at = [config.controls], 0

@@ -180,6 +180,7 @@ QMenu::icon {{ left: 6px; }}
 
 QScrollArea, QAbstractScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent;
   border: none; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {mix(t.surface, t.text, 0.16)}; border-radius: 3px; margin: 2px; }}

@@ -99,7 +99,7 @@ class StudioWindow(QMainWindow):
         self.start.files.connect(self.choose_files)
         self.start.folder.connect(self.choose_motion_folder)
         self.start.run.connect(self.choose_run)
-        self.start.recent.connect(self.open_path)
+        self.start.recent.connect(lambda folder: self.open_path(folder))
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self.set_theme(self.theme_choice))
 
     def _panels_built(self) -> None:
@@ -184,9 +184,8 @@ class StudioWindow(QMainWindow):
             session.resume(session.folder)
         else:
             config = session.config if session.folder is not None else self.demo
-            self.begin(
-                replace(config, controls=session.controls), "demo" if config.source.startswith("demo:") else "run"
-            )
+            demo = config.source.startswith("demo:")
+            self.begin(replace(config, controls=session.controls), "demo" if demo else Path(config.source).stem)
 
     def show_workspace(self) -> None:
         self.pages.setCurrentWidget(self.workspace)
@@ -209,11 +208,11 @@ class StudioWindow(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, "Open a run", str(library.runs_folder()))
         self.open_paths([Path(name)] if name else [])
 
-    def open_path(self, path: Path) -> None:
-        self.open_paths([Path(path)])
+    def open_path(self, path: Path, train: bool = False) -> None:
+        self.open_paths([Path(path)], train)
 
-    def open_paths(self, paths: list[Path]) -> None:
-        """A run is shown; motion capture or poses lead to a new run; anything else is told in a sentence."""
+    def open_paths(self, paths: list[Path], train: bool = False) -> None:
+        """A run is shown (train: and goes on), motion capture or poses lead to a new run, else a sentence says why."""
         from poseaug_studio.new_run import NewRunDialog
         from poseaug_studio.opening import kind_of
 
@@ -222,7 +221,7 @@ class StudioWindow(QMainWindow):
         kind, sentence = kind_of(paths)
         if kind == "run":
             self.banner.hide()
-            self.session.open(paths[0]).done.connect(lambda _: self.show_workspace())
+            self.session.open(paths[0]).done.connect(lambda _: self._opened(train))
         elif kind == "poses":
             self.banner.hide()
             dialog = NewRunDialog(paths, self.session, self.theme, self)
@@ -230,6 +229,11 @@ class StudioWindow(QMainWindow):
             dialog.open()
         else:
             self.banner.tell(sentence)
+
+    def _opened(self, train: bool) -> None:
+        self.show_workspace()
+        if train and self.session.status.state == "stopped":
+            self.session.resume(self.session.folder)
 
     def export_figure(self) -> None:
         from poseaug_studio.saving import ExportDialog

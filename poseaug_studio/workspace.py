@@ -214,6 +214,11 @@ class Workspace(QWidget):
             self._mark_stale()
         QTimer.singleShot(0, self.build)
 
+    def showEvent(self, event) -> None:
+        """What came while the window was away is shown now."""
+        super().showEvent(event)
+        self._turn.start()
+
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
         for part in (self.runbar, self.knobs, self.timeline, *self.titles.values(), *self.panels.values()):

@@ -126,6 +126,11 @@ def test_reset_is_offered_only_for_what_was_changed(qtbot, panel):
     assert panel.controls == Controls()
 
 
+def test_no_part_of_a_knob_becomes_a_window_of_its_own(qapp, panel):
+    panel.show_controls(replace(Controls(), apply_ba=False, feedback=False, lr_estimator=1e-3, length_limit=0.02))
+    assert [widget for widget in qapp.topLevelWidgets() if widget.isVisible()] == [panel]
+
+
 def test_a_theme_change_keeps_values_and_open_groups(panel):
     panel.show_controls(replace(Controls(), length_limit=0.02))
     panel.sections["Feedback"].head.setChecked(False)
