@@ -27,6 +27,8 @@ from poseaug_studio.jobs import Job, Progress
 POLL_MS, WATCH_MS = 33, 500
 #: Seconds between two live snapshots, and between two looks at the run folder.
 SNAPSHOT_EVERY, HISTORY_EVERY = 0.12, 0.5
+#: Iterations between two live snapshots at least.
+STEPS_BETWEEN = 4
 #: Turning the same knob again within so many seconds is one entry to undo.
 MERGE_WITHIN = 0.8
 LEARNERS = ("augmentor", "discriminators", "estimator")
@@ -282,7 +284,7 @@ class Session(QObject):
         if self.live is not None and self.live.status is not self.status:
             self._report(self.live.status)
         now = time.monotonic()
-        if self.live is not None and self.following and now - self._taken >= SNAPSHOT_EVERY:
+        if self.live is not None and self.following and now - self._taken >= self._patience():
             self._taken = now
             snapshot = self.live.take()
             if snapshot is not None:
@@ -293,6 +295,11 @@ class Session(QObject):
         if over:
             self._thread = None
             self._tick() if self.jobs or self.run is not None else self._timer.stop()
+
+    def _patience(self) -> float:
+        """Seconds between live snapshots: a slow training is not made slower by drawing its every step."""
+        rate = self.status.rate
+        return max(SNAPSHOT_EVERY, min(STEPS_BETWEEN / rate, 1.0)) if rate else SNAPSHOT_EVERY
 
     def _report(self, status: Status) -> None:
         before, self.status = self.status, status
