@@ -143,7 +143,7 @@ def window(qtbot, session, settings, tmp_path, monkeypatch):
     made = StudioWindow(session, settings, "dark", scripted=True)
     made.resize(1400, 900)
     qtbot.addWidget(made)
-    with qtbot.waitSignal(made.workspace.built, timeout=20_000):
+    with qtbot.waitSignal(made.workspace.built, timeout=60_000):
         made.show()
     yield made
     made.close()

@@ -20,7 +20,8 @@ STANDING = np.array(
 
 def turn(axis: str, angle: float) -> np.ndarray:
     c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]] if axis == "y" else [[1, 0, 0], [0, c, -s], [0, s, c]], np.float32)
+    matrix = [[c, 0, s], [0, 1, 0], [-s, 0, c]] if axis == "y" else [[1, 0, 0], [0, c, -s], [0, s, c]]
+    return np.array(matrix, np.float32)
 
 
 def make_snapshot(step: int = 100, probe: int = 12, crowd: int = 64, seed: int = 0, phase: str = "poseaug") -> Snapshot:
@@ -41,12 +42,14 @@ def make_snapshot(step: int = 100, probe: int = 12, crowd: int = 64, seed: int =
     relative = xyz - xyz[:, :, :1]
     noise = lambda *s, scale=1.0: rng.normal(0, scale, s)  # noqa: E731
     fake = 0.75 - 0.5 * drift
-    losses = ("adversarial2d", "adversarial3d", "range_ba", "limit_bl", "feedback_ba", "feedback_rt", "augmentor", "d3d", "d2d")
+    losses = ["adversarial2d", "adversarial3d", "range_ba", "limit_bl", "feedback_ba", "feedback_rt", "augmentor"]
+    losses += ["d3d", "d2d"]
     return Snapshot(
         step=step, phase=phase, epoch=step // 50, xyz=xyz, uv=uv,
         camera=np.tile(np.array([2.29, 2.29, 0, 0, 0, 0, 0, 0, 0], np.float32), (probe, 1)),
         prediction=relative[[0, 3]] + noise(2, probe, 16, 3, scale=0.03),
-        angle_change=np.abs(noise(crowd, 15, scale=0.2 * drift + 0.01)), length_ratio=noise(crowd, 9, scale=0.06).clip(-0.2, 0.2),
+        angle_change=np.abs(noise(crowd, 15, scale=0.2 * drift + 0.01)),
+        length_ratio=noise(crowd, 9, scale=0.06).clip(-0.2, 0.2),
         axis_angle=noise(crowd, 3, scale=0.6), translation=noise(crowd, 3) + [0, 0, 5],
         view_point=np.stack((np.c_[rng.uniform(-180, 180, crowd), noise(crowd, scale=6)],
                              np.c_[rng.uniform(-180, 180, crowd), noise(crowd, scale=6 + 20 * drift)])),

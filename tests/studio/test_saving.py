@@ -14,7 +14,7 @@ from poseaug_studio.theme import DARK
 @pytest.fixture
 def dialog(qtbot, session, small, tmp_path) -> ExportDialog:
     session.start(small, tmp_path / "run")
-    qtbot.waitUntil(lambda: len(session.history.steps) > 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(session.history.steps) > 2, timeout=60_000)
     made = ExportDialog(session, DARK, Selection())
     made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(made)
@@ -31,17 +31,17 @@ def test_the_studio_offers_what_the_core_draws():
 
 
 def test_the_preview_follows_the_choice(qtbot, dialog):
-    qtbot.waitUntil(lambda: not dialog.picture.pixmap().isNull(), timeout=20_000)
+    qtbot.waitUntil(lambda: not dialog.picture.pixmap().isNull(), timeout=60_000)
     assert dialog.message.text().startswith("175 \u00d7")
     dialog.preset.setCurrentIndex(0)
-    qtbot.waitUntil(lambda: dialog.message.text().startswith("85 \u00d7"), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.message.text().startswith("85 \u00d7"), timeout=60_000)
 
 
 @pytest.mark.parametrize("ending, start", [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
 def test_saving_writes_the_chosen_format(qtbot, dialog, tmp_path, ending, start):
     dialog.format.setCurrentIndex(dialog.format.findData(ending))
     dialog.choose_path = lambda: tmp_path / "figure"
-    with qtbot.waitSignal(dialog.written, timeout=20_000) as done:
+    with qtbot.waitSignal(dialog.written, timeout=60_000) as done:
         qtbot.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     assert done.args[0] == tmp_path / f"figure.{ending}"
     assert done.args[0].read_bytes().startswith(start)
@@ -49,7 +49,7 @@ def test_saving_writes_the_chosen_format(qtbot, dialog, tmp_path, ending, start)
 
 def test_a_place_that_cannot_be_written_is_told_in_a_sentence(qtbot, dialog, tmp_path):
     dialog.choose_path = lambda: tmp_path / "missing" / "figure.pdf"
-    with qtbot.waitSignal(dialog.session.failed, timeout=20_000) as told:
+    with qtbot.waitSignal(dialog.session.failed, timeout=60_000) as told:
         qtbot.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     assert "missing" in told.args[0] and "Error" not in told.args[0]
     qtbot.waitUntil(lambda: dialog.save.isEnabled())
@@ -58,5 +58,5 @@ def test_a_place_that_cannot_be_written_is_told_in_a_sentence(qtbot, dialog, tmp
 def test_copying_puts_a_picture_on_the_clipboard(qtbot, dialog):
     QApplication.clipboard().clear()
     qtbot.mouseClick(dialog.copy, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not QApplication.clipboard().image().isNull(), timeout=20_000)
+    qtbot.waitUntil(lambda: not QApplication.clipboard().image().isNull(), timeout=60_000)
     assert QApplication.clipboard().image().width() == pytest.approx(175 / 25.4 * 300, abs=3)

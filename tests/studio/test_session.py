@@ -16,7 +16,7 @@ from tests.studio.conftest import FakeTraining
 
 def started(qtbot, session, small, folder, snapshots: int = 5):
     session.start(small, folder)
-    qtbot.waitUntil(lambda: len(session.history.steps) >= snapshots, timeout=10_000)
+    qtbot.waitUntil(lambda: len(session.history.steps) >= snapshots, timeout=60_000)
 
 
 def test_live_snapshots_rows_and_history_arrive(qtbot, session, small, tmp_path):
@@ -129,7 +129,7 @@ def test_a_run_written_elsewhere_is_followed(qtbot, session, training, small, tm
     watcher.open(tmp_path / "a")
     qtbot.waitUntil(lambda: watcher.snapshot is not None)
     first = watcher.snapshot.step
-    qtbot.waitUntil(lambda: watcher.snapshot.step > first, timeout=10_000)
+    qtbot.waitUntil(lambda: watcher.snapshot.step > first, timeout=60_000)
     watcher.close()
 
 
@@ -150,7 +150,7 @@ def test_a_run_folder_taken_away_is_told_once_and_the_view_stays(qtbot, session,
 
     shutil.rmtree(tmp_path / "a")
     run.steps = gone
-    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(told), timeout=60_000)
     assert "is gone" in told[0] and session.snapshot is not None
 
 
@@ -200,5 +200,5 @@ def test_closing_ends_a_paused_run_and_leaves_no_thread(qtbot, session, small, t
 def test_a_training_started_by_the_end_of_a_job_is_watched(qtbot, session, small, tmp_path):
     job = session.background("Converting", lambda progress: small)
     job.done.connect(lambda config: session.start(config, tmp_path / "a"))
-    qtbot.waitUntil(lambda: len(session.history.steps) >= 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(session.history.steps) >= 2, timeout=60_000)
     assert session.running

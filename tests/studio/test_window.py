@@ -20,7 +20,7 @@ from poseaug_studio.window import StudioWindow
 @pytest.fixture
 def training_window(qtbot, window):
     window.start.demo.emit()
-    qtbot.waitUntil(lambda: len(window.session.history.steps) >= 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.session.history.steps) >= 5, timeout=60_000)
     return window
 
 
@@ -125,7 +125,7 @@ def test_the_layout_is_restored(qtbot, window, session, settings, training):
     window.save_layout()
     again = StudioWindow(session, settings, "dark", scripted=True)
     qtbot.addWidget(again)
-    with qtbot.waitSignal(again.workspace.built, timeout=20_000):
+    with qtbot.waitSignal(again.workspace.built, timeout=60_000):
         again.show()
     again.show_workspace()
     assert not again.workspace.docks["kcs"].isVisible()
@@ -184,7 +184,7 @@ def test_closing_asks_first_and_then_leaves_no_thread(qtbot, training_window):
     box = training_window.findChild(QMessageBox)
     keep, stop = sorted(box.buttons(), key=lambda button: button.text())
     qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not training_window.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: not training_window.isVisible(), timeout=60_000)
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
 
 
