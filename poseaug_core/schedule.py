@@ -39,9 +39,11 @@ class Schedule:
         return 0 if self.config.estimator_weights else self.config.pretrain_epochs
 
     def warming_up(self, epoch: int) -> bool:
-        """Whether augmentor and discriminators learn alone: until both limits of warm-up have passed."""
+        """Whether augmentor and discriminators learn alone: until both limits of warm-up have passed. Iterations
+        count for a third of the epochs at most, so that the estimator has its turn on any set."""
         done = epoch * self.batches(self.poses)
-        return epoch < self.config.warmup_epochs or done < self.config.warmup_iterations
+        by_iterations = done < self.config.warmup_iterations and epoch < self.config.epochs // 3
+        return epoch < self.config.warmup_epochs or by_iterations
 
     def stages(self, phase: str, epoch: int) -> tuple[str, ...]:
         """The stages of an epoch. Without augmentation the estimator takes as many steps, on real pairs."""

@@ -86,8 +86,6 @@ class Trainer:
         self._advance(stage)
 
     def _begin(self, stage: str) -> None:
-        if self.position == replace(self.position, phase="poseaug", epoch=0, stage=0) and stage != "pretrain":
-            self.updates.restart_estimator_optimiser()
         if stage != "estimate augmented":
             self.epoch.begin_pass(self.generator, swap=stage in ("warm-up", "augment"))
 
@@ -96,7 +94,9 @@ class Trainer:
         if stage == "augment" and last:
             self.epoch.end_collection(self.generator)
             self.updates.meter.add("kept", self.epoch.usable.float().mean())
-        self.position = self.schedule.advance(self.position, len(self.epoch.kept))
+        before, self.position = self.position, self.schedule.advance(self.position, len(self.epoch.kept))
+        if self.position.phase != before.phase:
+            self.updates.restart_estimator_optimiser()
 
     # the loop
 
