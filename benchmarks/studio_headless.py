@@ -16,7 +16,7 @@ from poseaug_core.demo import demo_config
 from poseaug_core.live import ENDED, Live
 
 #: Iterations between which time is taken: past the first allocations, warm-up and estimator passes among them.
-BEGIN, END = 60, 900
+BEGIN, END = 60, 700
 
 
 def main() -> None:

@@ -26,9 +26,11 @@ from poseaug_studio.jobs import Job, Progress
 
 POLL_MS, WATCH_MS = 33, 500
 #: Seconds between two live snapshots, and between two looks at the run folder.
-SNAPSHOT_EVERY, HISTORY_EVERY = 0.12, 0.5
+SNAPSHOT_EVERY, HISTORY_EVERY = 0.25, 0.5
 #: Iterations between two live snapshots at least.
 STEPS_BETWEEN = 4
+#: Seconds between two reports of progress; a change of state is told at once.
+STATUS_EVERY = 0.15
 #: Turning the same knob again within so many seconds is one entry to undo.
 MERGE_WITHIN = 0.8
 LEARNERS = ("augmentor", "discriminators", "estimator")
@@ -65,7 +67,7 @@ class Session(QObject):
         self._undo_at = 0
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
         self._restore: tuple[int, Controls] | None = None  # after a step of one learner
-        self._taken = self._looked = 0.0
+        self._taken = self._looked = self._told = 0.0
         self._wanted: int | None = None
         self._next_row = 0
         self._timer = QTimer(self, interval=POLL_MS)
@@ -140,7 +142,7 @@ class Session(QObject):
         self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
         self.cleared.emit()
         self.folder, self.config, self.shown, self._wanted, self._restore = folder, config, None, None, None
-        self._taken = self._looked = 0.0
+        self._taken = self._looked = self._told = 0.0
         self._undo, self._undo_at = [config.controls], 0
         self.controls_changed.emit(self.controls)
         self.shown_changed.emit()
@@ -281,9 +283,12 @@ class Session(QObject):
             self.jobs.remove(job)
             self.jobs_changed.emit()
         over = not self.running
-        if self.live is not None and self.live.status is not self.status:
-            self._report(self.live.status)
         now = time.monotonic()
+        if self.live is not None and self.live.status is not self.status:
+            turned = self.live.status.state != self.status.state or self.live.status.stage != self.status.stage
+            if turned or self._restore is not None or now - self._told >= STATUS_EVERY:
+                self._told = now
+                self._report(self.live.status)
         if self.live is not None and self.following and now - self._taken >= self._patience():
             self._taken = now
             snapshot = self.live.take()

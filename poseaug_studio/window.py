@@ -127,7 +127,7 @@ class StudioWindow(QMainWindow):
     # what the session tells
 
     def _show_snapshot(self, snapshot) -> None:
-        self.workspace.present(snapshot)
+        self.workspace.present(snapshot, live=self.session.following)
 
     def _show_status(self, status: Status) -> None:
         self.workspace.runbar.show_status(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -40,6 +41,11 @@ TITLES = {"knobs": "Knobs", "kcs": "KCS parts", "curves": "Curves", "distributio
 TABS_BELOW = 860
 #: Milliseconds between two panels taking a snapshot: the window answers clicks in between.
 TURN_MS = 15
+
+
+#: Seconds between two live snapshots in a panel, where that is longer than between snapshots: painting takes the
+#: processor from the training.
+PACE = {"kcs": 0.5, "distributions": 0.5, "samples": 1.0}
 
 
 class DockTitle(QFrame):
@@ -91,6 +97,8 @@ class Workspace(QWidget):
         self._hosts: dict[str, QVBoxLayout] = {}
         self._snapshot: Snapshot | None = None
         self._stale: list[str] = []
+        self._shown: dict[str, float] = {}  # when each panel last took a snapshot
+        self._live = False
         self._turn = QTimer(self, interval=TURN_MS)
         self._turn.timeout.connect(self._present_next)
         self.area = QMainWindow()
@@ -110,8 +118,8 @@ class Workspace(QWidget):
         layout.addWidget(self.runbar)
         layout.addWidget(self.area, 1)
         layout.addWidget(self.timeline)
-        selection.row_changed.connect(lambda _: self._mark_stale())
-        selection.part_changed.connect(lambda _: self._mark_stale())
+        selection.row_changed.connect(lambda _: self._chosen())
+        selection.part_changed.connect(lambda _: self._chosen())
 
     # composition
 
@@ -224,11 +232,16 @@ class Workspace(QWidget):
         for part in (self.runbar, self.knobs, self.timeline, *self.titles.values(), *self.panels.values()):
             part.set_theme(theme)
 
-    def present(self, snapshot: Snapshot | None) -> None:
-        """Show a snapshot in every visible panel, the scene first."""
-        self._snapshot = snapshot
+    def present(self, snapshot: Snapshot | None, live: bool = False) -> None:
+        """Show a snapshot in every visible panel, the scene first; of a live run each panel at its own pace."""
+        self._snapshot, self._live = snapshot, live
         if snapshot is not None:
             self.knobs.show_scheduled(snapshot.controls)
+        self._mark_stale()
+
+    def _chosen(self) -> None:
+        """Another pose or part is shown at once, whatever a panel's pace."""
+        self._shown.clear()
         self._mark_stale()
 
     def _mark_stale(self) -> None:
@@ -241,10 +254,17 @@ class Workspace(QWidget):
 
     def _present_next(self) -> None:
         """One panel a turn; those out of sight wait until they are seen."""
-        name = next((name for name in self._stale if not self.panels[name].visibleRegion().isEmpty()), None)
-        if name is None:
+        seen = [name for name in self._stale if not self.panels[name].visibleRegion().isEmpty()]
+        if not seen:
             self._turn.stop()
             return
+        now = time.monotonic()
+        name = next(
+            (name for name in seen if not self._live or now - self._shown.get(name, 0) >= PACE.get(name, 0)), None
+        )
+        if name is None:
+            return
+        self._shown[name] = now
         self._stale.remove(name)
         row = min(self.selection.row, self._snapshot.probe_size - 1) if self._snapshot is not None else 0
         self.panels[name].present(self._snapshot, row)
