@@ -28,7 +28,7 @@ class Adam:
     def update(self, lr: float, clip: float) -> None:
         """Scale the gradients to a norm of at most clip, make one step of size lr, and forget the gradients.
 
-        A parameter without one (of an operation that is off) stays as it is, as in torch.optim. As torch's
+        A parameter without one (of a head whose operation is off) stays as it is, as in torch.optim. As torch's
         clip_grad_norm_, without its copy to the host.
         """
         held = [i for i, p in enumerate(self.parameters) if p.grad is not None]

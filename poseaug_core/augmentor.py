@@ -51,7 +51,7 @@ def turn_bones(
     """
     bones = skeleton.bones(xyz)
     length = bones.norm(dim=-1, keepdim=True)
-    direction = bones / length
+    direction = F.normalize(bones, dim=-1)
     if fix_trunk:
         raw = raw * _trunk_mask(skeleton, raw)[:, None]
     turned = F.normalize(direction + raw, dim=-1)
@@ -161,8 +161,10 @@ class Augmentor(nn.Module):
         """Every stage of the batch; an operation that is off hands the pose on unchanged (Table 5's variants)."""
         angle, length, rotation, translation = self.regress(xyz, noise)
         root = xyz[:, 0]
-        ba, angle_change = turn_bones(xyz, angle.unflatten(1, (-1, 3)) * apply_ba, self.fix_trunk, self.skeleton)
-        bl, ratio = stretch_bones(ba, length * apply_bl, self.fix_trunk, self.skeleton)
+        angle = angle if apply_ba else torch.zeros_like(angle)
+        length = length if apply_bl else torch.zeros_like(length)
+        ba, angle_change = turn_bones(xyz, angle.unflatten(1, (-1, 3)), self.fix_trunk, self.skeleton)
+        bl, ratio = stretch_bones(ba, length, self.fix_trunk, self.skeleton)
         rt, axis_angle, moved = rotate_translate(bl, rotation, translation)
         if not apply_rt:
             rt, axis_angle, moved = bl, torch.zeros_like(axis_angle), root

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from poseaug_core.errors import Cancelled
+from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import mirror
 from poseaug_core.metrics import PROTOCOLS, pose_errors, summarise
 from poseaug_core.poses import Poses
@@ -40,6 +40,11 @@ def estimate(
     finally:
         estimator.train(training)
     pred = torch.cat(answers)
+    if not pred.isfinite().all():
+        raise UserError(
+            f"The estimator answers NaN on {poses.name}, so its training has diverged; "
+            "use an earlier checkpoint, or train with a lower learning rate."
+        )
     return pred - pred[:, :1]
 
 

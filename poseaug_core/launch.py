@@ -56,7 +56,7 @@ def train(config: Config | None, folder: str | Path, live: Live, resume: bool = 
             run, tensors, meta = Run.resume(folder)
             trainer.load_state(tensors, meta)
             if config is None:
-                live.steer(trainer.controls)
+                live.steer(trainer.steered)
         else:
             run = Run.create(folder, config, data.summary())
             trainer.save(run, "latest")  # a run can be resumed whenever it is killed

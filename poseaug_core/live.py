@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from poseaug_core.controls import Controls
 from poseaug_core.snapshot import Snapshot
 
+#: Who can learn alone, by the name of its control: learn_augmentor and so on.
+LEARNERS = ("augmentor", "discriminators", "estimator")
 #: States in which no further step will come.
 ENDED = ("finished", "stopped", "failed")
 
@@ -55,6 +57,7 @@ class Live:
         self._snapshot: Snapshot | None = None
         self._wanted = False
         self._allowed: float = float("inf")  # steps that may still be taken before pausing
+        self._only: str | None = None  # the one network that learns in these steps
         self._stop = False
 
     # the watcher's side
@@ -75,10 +78,11 @@ class Live:
     def resume(self) -> None:
         self.allow(float("inf"))
 
-    def allow(self, steps: float) -> None:
-        """Let so many more steps happen, then pause."""
+    def allow(self, steps: float, only: str | None = None) -> None:
+        """Let so many more steps happen, then pause. only: one of LEARNERS; in these steps nobody else learns,
+        whatever the controls say, which stay as they are for the steps after."""
         with self._changed:
-            self._allowed = steps
+            self._allowed, self._only = steps, only
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -119,7 +123,9 @@ class Live:
             if self._stop:
                 return None
             self._allowed -= 1
-            return self._controls
+            if self._only is None:
+                return self._controls
+            return replace(self._controls, **{f"learn_{name}": name == self._only for name in LEARNERS})
 
     def pausing(self) -> bool:
         """Whether the next turn will wait: the moment to publish what the watcher will look at."""

@@ -100,12 +100,12 @@ class Run:
         run._take_lock()
         try:
             step = int(meta["step"])
-            # At its start a run evaluates and records before anything else, and so it will again.
-            recorded = step if step > 0 else -1
             # A change logged at step k was first used by the iteration after k: at the checkpoint's it comes again.
             run._controls.keep(lambda row: row["step"] < step)
-            run._metrics.keep(lambda row: row["step"] <= recorded)
-            run.history.keep(recorded)
+            # An evaluation that the checkpoint still owes comes again.
+            owed = step if meta.get("owed") else step + 1
+            run._metrics.keep(lambda row: row["step"] < (owed if row["kind"] == "evaluation" else step + 1))
+            run.history.keep(step)
             (run.path / "failure.txt").unlink(missing_ok=True)
             return run._open_to_write(), tensors, meta
         except BaseException:

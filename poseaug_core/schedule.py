@@ -10,13 +10,15 @@ from poseaug_core.config import Config
 @dataclass(frozen=True)
 class Position:
     """Where a run stands. phase: 'pretrain', 'poseaug' or 'done'; epoch is 0-based in its phase; stage indexes
-    Schedule.stages; iteration counts within the stage; step counts every iteration of the run."""
+    Schedule.stages; iteration counts within the stage; step counts every iteration of the run, augmented those of
+    the augmentor."""
 
     phase: str = "pretrain"
     epoch: int = 0
     stage: int = 0
     iteration: int = 0
     step: int = 0
+    augmented: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Schedule:
         """Iterations of the whole run if every augmented pair is kept."""
         lengths = [("pretrain", e) for e in range(self.pretrain_epochs)]
         lengths += [("poseaug", e) for e in range(self.config.epochs)]
-        return sum(self.iterations(s, self.poses) for phase, epoch in lengths for s in self.stages(phase, epoch))
+        kept = self.batches(self.poses) * self.batch  # the last batch of a pass wraps around
+        return sum(self.iterations(s, kept) for phase, epoch in lengths for s in self.stages(phase, epoch))
 
     def start(self) -> Position:
         return self._settle(Position(), 0)
@@ -90,4 +93,6 @@ class Schedule:
 
     def advance(self, position: Position, kept: int) -> Position:
         """The position after one iteration."""
-        return self._settle(replace(position, step=position.step + 1, iteration=position.iteration + 1), kept)
+        augmented = position.augmented + (self._stage(position) in ("warm-up", "augment"))
+        after = replace(position, step=position.step + 1, iteration=position.iteration + 1, augmented=augmented)
+        return self._settle(after, kept)

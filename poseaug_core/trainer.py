@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from poseaug_core.config import Config, scheduled
 from poseaug_core.controls import Controls, changes
 from poseaug_core.device import choose_device, memory_held
 from poseaug_core.epoch import Epoch
-from poseaug_core.errors import UserError
+from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.evaluation import evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.observe import Probe, observe
@@ -51,6 +52,8 @@ class Trainer:
         self.controls = config.controls
         self.best = float("inf")
         self.stale = True  # whether the estimator has changed since it was last evaluated
+        self.owed = True  # whether an evaluation is due before the next step
+        self.steered = config.controls  # what the watcher last asked for; ``controls`` is what the last step used
 
     @property
     def estimator(self) -> torch.nn.Module:
@@ -70,7 +73,7 @@ class Trainer:
             made = updates.augmentor(xyz, uv, camera, now, feedback=stage == "augment")
             if stage == "augment":
                 epoch.collect(at.iteration, made, self.config.keep_rule)
-            if now.learn_discriminators and at.iteration % now.discriminator_interval == 0:
+            if now.learn_discriminators and at.augmented % now.discriminator_interval == 0:
                 real_xyz, real_uv, _ = epoch.swapped(at.iteration, "order_real")
                 updates.discriminators(real_xyz, real_uv, made, now)
             self.stale |= stage == "augment" and self.config.feedback_statistics == "updated"
@@ -105,11 +108,16 @@ class Trainer:
 
         Watched or not, the numbers are the same: snapshots read the networks and draw nothing.
         """
-        clock = _Clock(self.position.step)
-        if self.position == self.schedule.start():
-            self._evaluate(live, run)
+        clock = _Clock()
+        if run.snapshot_count == 0:
             self._record(live, run)
-        while self.position.phase != "done":
+        while not live.stopping:
+            if self.owed:
+                self._evaluate(live, run)
+                clock.restart()
+                continue
+            if self.position.phase == "done":
+                break
             if live.pausing():
                 live.publish(self.observe({}))
             controls = live.turn()
@@ -122,29 +130,44 @@ class Trainer:
             self.step(controls)
             clock.tick()
             live.report(self._status(live, "running", before, clock))
-            if self._due("evaluate", before):
-                self._evaluate(live, run)
-                clock.restart(self.position.step)
+            self.owed = self._due("evaluate", before)
             if self.position.step % self.config.snapshot_every == 0 or self.position.phase == "done":
                 self._record(live, run)
             elif live.wanted:
                 live.publish(self.observe({}))
             if self._due("checkpoint", before):
                 self.save(run, "latest")
+        self.steered = live.controls
         self.save(run, "latest")
-        state = "finished" if self.position.phase == "done" else "stopped"
-        live.report(self._status(live, state, self.position, clock))
+        over = self.position.phase == "done" and not self.owed
+        live.report(self._status(live, "finished" if over else "stopped", self.position, clock))
 
     def observe(self, scalars: dict[str, float]) -> Snapshot:
-        controls = scheduled(self.config, self.controls, self.position.phase, self.position.epoch)
-        return observe(self.networks, self.probe, controls, self.position, scalars)
+        at = self.position
+        if at.phase == "done":  # the last epoch's schedules still hold
+            phase, epochs = (
+                ("poseaug", self.config.epochs) if self.config.epochs else ("pretrain", self.schedule.pretrain_epochs)
+            )
+            at = replace(at, phase=phase, epoch=max(epochs - 1, 0))
+        controls = scheduled(self.config, self.controls, at.phase, at.epoch)
+        return observe(self.networks, self.probe, controls, at, scalars)
 
     def _record(self, live: Live, run: Run) -> None:
         scalars = self.updates.meter.read()
+        self._require_finite(scalars)
         snapshot = self.observe(scalars)
         run.append(snapshot)
         run.log_metrics(self.position.step, scalars, kind="scalars")
         live.publish(snapshot)
+
+    def _require_finite(self, values: dict[str, float]) -> None:
+        """Raises UserError when the training has diverged; the last checkpoint, of before, stays."""
+        lost = [name for name, value in values.items() if not math.isfinite(value)]
+        if lost:
+            raise UserError(
+                f"The training diverged: {lost[0]} is {values[lost[0]]} at step {self.position.step}; resume from the "
+                "last checkpoint with a lower learning rate or loss weight."
+            )
 
     def _due(self, what: str, before: Position) -> bool:
         """Whether an epoch that counts, or a number of iterations, ended with the last step."""
@@ -157,19 +180,24 @@ class Trainer:
 
     def _evaluate(self, live: Live, run: Run) -> None:
         """Errors on every test set, flip-averaged on the cross sets; an estimator that did not change is not
-        evaluated again. Keeps the best checkpoint by the source's own test set."""
-        if not self.stale:
-            return
-        live.report(replace(live.status, state="running", stage="evaluate"))
-        values = {}
-        for name, poses in self.test_sets.items():
-            found = evaluate(self.estimator, poses, flip=name != "source_test")
-            values |= {f"{name}/{key}": value for key, value in found.items()}
-        run.log_metrics(self.position.step, values, kind="evaluation")
-        self.stale = False
-        if values[BEST_BY] < self.best:
-            self.best = values[BEST_BY]
-            self.save(run, "best_source")
+        evaluated again. Keeps the best checkpoint by the source's own test set. Stopped in between, it stays owed."""
+        if self.stale:
+            live.report(replace(live.status, state="running", stage="evaluate"))
+            values = {}
+            try:
+                for name, poses in self.test_sets.items():
+                    go_on = lambda *_: not live.stopping  # noqa: E731
+                    found = evaluate(self.estimator, poses, flip=name != "source_test", progress=go_on)
+                    values |= {f"{name}/{key}": value for key, value in found.items()}
+            except Cancelled:
+                return
+            self._require_finite(values)
+            run.log_metrics(self.position.step, values, kind="evaluation")
+            self.stale = self.owed = False
+            if values[BEST_BY] < self.best:
+                self.best = values[BEST_BY]
+                self.save(run, "best_source")
+        self.owed = False
 
     def _status(self, live: Live, state: str, at: Position, clock: _Clock) -> Status:
         phases = {"pretrain": self.schedule.pretrain_epochs, "poseaug": self.config.epochs}
@@ -213,10 +241,12 @@ class Trainer:
             "step": self.position.step,
             "position": dataclasses.asdict(self.position),
             "controls": dataclasses.asdict(self.controls),
+            "steered": dataclasses.asdict(self.steered),
             "pools": [self.updates.pool3d.filled, self.updates.pool2d.filled],
             "meter": self.updates.meter.counts,
             "best": self.best,
             "stale": self.stale,
+            "owed": self.owed,
             "estimator": {"name": self.config.estimator, "width": self.config.estimator_width},
         }
         return {name: value.detach().contiguous() for name, value in tensors.items()}, meta
@@ -239,8 +269,8 @@ class Trainer:
         self.updates.meter.sums = {k: v.to(self.device) for k, v in _under(tensors, "meter").items()}
         self.updates.meter.counts = dict(meta["meter"])
         self.position = Position(**meta["position"])
-        self.controls = Controls(**meta["controls"])
-        self.best, self.stale = meta["best"], meta["stale"]
+        self.controls, self.steered = Controls(**meta["controls"]), Controls(**meta["steered"])
+        self.best, self.stale, self.owed = meta["best"], meta["stale"], meta["owed"]
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -264,11 +294,11 @@ def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
 class _Clock:
     """Iterations a second, as a running mean over about the last two seconds; evaluations do not count."""
 
-    def __init__(self, step: int):
+    def __init__(self):
         self.rate = 0.0
-        self.restart(step)
+        self.restart()
 
-    def restart(self, step: int) -> None:
+    def restart(self) -> None:
         self.last = time.monotonic()
 
     def tick(self) -> None:

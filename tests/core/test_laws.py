@@ -13,6 +13,7 @@ from poseaug_core.controls import KNOBS, Controls
 from poseaug_core.live import Live
 from poseaug_core.runs import Run
 from poseaug_core.schedule import Position, Schedule
+from poseaug_core.snapshot import ARRAYS
 from poseaug_core.trainer import Trainer
 from tests.core.small import SMALL, same, small_config, small_data
 
@@ -50,6 +51,7 @@ def test_headless_equals_watched(tmp_path, headless):
     watcher.join()
     assert len(taken) > 5
     assert same(watched[0], headless[0]) and watched[1] == headless[1]
+    assert Run.open(tmp_path / "watched").metrics()[0] == Run.open(tmp_path / "headless").metrics()[0]
 
 
 def test_recording_cadence_changes_nothing(tmp_path, headless):
@@ -71,9 +73,9 @@ def test_paused_equals_uninterrupted(tmp_path, headless):
     assert same(done[0][0], headless[0])
 
 
-@pytest.mark.parametrize("stop_at", [1, 4, 8, 11, 15, 16])
+@pytest.mark.parametrize("stop_at", [0, 1, 3, 4, 8, 11, 15, 16])
 def test_resumed_equals_uninterrupted(tmp_path, headless, stop_at):
-    """Stopped in every stage: pre-training, warm-up, augmenting, both estimator passes."""
+    """Stopped before the first step and in every stage: pre-training, warm-up, augmenting, both estimator passes."""
     live = Live()
     folder = tmp_path / "stopped"
     train(folder, small_config(), live, lambda live, step: live.stop() if step == stop_at else None)
@@ -86,8 +88,11 @@ def test_resumed_equals_uninterrupted(tmp_path, headless, stop_at):
     run.close()
     state = trainer.state()
     assert same(state[0], headless[0]) and state[1] == headless[1]
-    steps = Run.open(folder).steps().tolist()
-    assert steps == sorted(set(steps)) and steps[-1] == headless[1]["step"]
+    again, whole = Run.open(folder), Run.open(tmp_path / "headless")
+    assert again.steps().tolist() == whole.steps().tolist()
+    assert again.metrics()[0] == whole.metrics()[0]
+    for k in range(whole.snapshot_count):
+        assert all((getattr(again.read(k), a) == getattr(whole.read(k), a)).all() for a in ARRAYS)
 
 
 def test_stop_ends_a_paused_run(tmp_path):
@@ -99,6 +104,83 @@ def test_stop_ends_a_paused_run(tmp_path):
     live.stop()
     worker.join(60)
     assert live.status.state == "stopped" and live.status.step == 0
+
+
+@pytest.mark.parametrize(
+    "only, network", [("augmentor", "augmentor"), ("discriminators", "d3d"), ("estimator", "estimator")]
+)
+def test_a_step_of_one_learner_leaves_the_controls_alone(tmp_path, only, network):
+    """Stopped right after such a step, everybody learns again when the run goes on, and the log says so."""
+    config = small_config(pretrain_epochs=0, warmup_epochs=0, epochs=1)
+    live, trainer = Live(), Trainer(config, small_data())
+    run = Run.create(tmp_path / "run", config, {})
+    live.allow(1, only)
+    before = {n: [p.clone() for p in m.parameters()] for n, m in trainer.networks.named().items()}
+    worker = threading.Thread(target=trainer.run, args=(live, run))
+    worker.start()
+    assert live.wait("paused", timeout=60)
+    live.steer(replace(live.controls, weight_range=8.0))
+    live.stop()
+    worker.join(60)
+    run.close()
+    changed = {
+        n
+        for n, m in trainer.networks.named().items()
+        if any(not torch.equal(a, b) for a, b in zip(before[n], m.parameters(), strict=True))
+    }
+    assert changed == {"augmentor": {"augmentor"}, "discriminators": {"d3d", "d2d"}, "estimator": set()}[only]
+    run, tensors, meta = Run.resume(tmp_path / "run")
+    again = Trainer(config, small_data())
+    again.load_state(tensors, meta)
+    again.run(Live(again.steered), run)
+    run.close()
+    log = {(row["step"], row["field"]): row["new"] for row in run.control_log()}
+    others = [f"learn_{name}" for name in ("augmentor", "discriminators", "estimator") if name != only]
+    assert log == {(0, name): False for name in others} | {(1, name): True for name in others} | {
+        (1, "weight_range"): 8.0
+    }
+
+
+def test_discriminators_learn_every_so_many_iterations_of_the_run():
+    """Also when an epoch is shorter than the interval."""
+
+    def updates(interval):
+        trainer = Trainer(small_config(pretrain_epochs=0, warmup_epochs=4, epochs=4), small_data())
+        count, update = [], trainer.updates.discriminators
+        trainer.updates.discriminators = lambda *given: (count.append(trainer.position.augmented), update(*given))
+        while trainer.position.phase != "done":
+            trainer.step(replace(Controls(), discriminator_interval=interval))
+        return count
+
+    assert updates(5) == [0, 5, 10] and updates(2) == [0, 2, 4, 6, 8, 10]
+
+
+@pytest.mark.parametrize("augmentation", ["poseaug", "none"])
+def test_the_estimator_begins_poseaug_with_a_new_adam(augmentation):
+    trainer = Trainer(small_config(augmentation=augmentation), small_data())
+    while trainer.position.phase == "pretrain":
+        trainer.step(Controls())
+    assert all(step == 0 for step in trainer.updates.optimisers["estimator"].steps)
+
+
+def test_a_training_that_diverges_says_so_and_keeps_its_checkpoint(tmp_path):
+    from poseaug_core.errors import UserError
+
+    config = small_config(pretrain_lr=1.0, gradient_clip=1e6, pretrain_epochs=3)
+    trainer, run = Trainer(config, small_data()), Run.create(tmp_path / "run", config, {})
+    trainer.save(run, "latest")
+    with torch.no_grad():
+        trainer.estimator.w2.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="diverged"):
+        trainer.run(Live(), run)
+    run.close()
+    assert all(v.isfinite().all() for v in run.load_checkpoint()[0].values() if v.is_floating_point())
+
+
+def test_the_last_snapshot_has_the_last_epochs_schedule(tmp_path, headless):
+    run = Run.open(tmp_path / "headless")
+    last, before = run.read(run.snapshot_count - 1), run.read(run.snapshot_count - 2)
+    assert (last.phase, last.epoch) == ("poseaug", 2) and last.controls["beta_ba"] == before.controls["beta_ba"] == 5.0
 
 
 def test_control_log_records_what_was_turned(tmp_path, headless):
@@ -163,6 +245,12 @@ METHOD_SETTINGS = {
 }  # fmt: skip
 
 
+def test_the_settings_tested_are_all_there_are():
+    """What is left out chooses data and place, or names a starting point."""
+    method = {name for name, setting in SETTINGS.items() if setting.group in ("Method", "Training")}
+    assert method - set(METHOD_SETTINGS) == {"preset", "estimator_weights", "device", "threads"}
+
+
 @pytest.mark.parametrize("setting", METHOD_SETTINGS)
 def test_every_setting_of_the_method_changes_a_weight(setting):
     def estimator(**overrides):
@@ -170,6 +258,8 @@ def test_every_setting_of_the_method_changes_a_weight(setting):
         held = {"tolerance_ba": 0.0, "tolerance_rt": 0.0, "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0}
         if setting == "augmented_share":
             held["estimator_batches"] = "mixed"
+        if setting == "warmup_iterations":  # which count for a third of the epochs at most
+            held["epochs"] = 9
         trainer = Trainer(small_config(**held, **overrides), small_data())
         while trainer.position.phase != "done":
             trainer.step(trainer.config.controls)
@@ -207,7 +297,7 @@ def test_schedule_of_the_released_preset():
         + [("poseaug", 2, "estimate augmented")] * 2
         + [("poseaug", 2, "estimate real")] * 3
     )
-    assert seen == per and end == Position("done", 0, 0, 0, len(per))
+    assert seen == per and end == Position("done", 0, 0, 0, len(per), augmented=9)
 
 
 def test_warm_up_lasts_until_both_limits_have_passed():
