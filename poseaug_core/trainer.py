@@ -21,7 +21,7 @@ from poseaug_core.live import Live, Status
 from poseaug_core.observe import Probe, observe
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import Snapshot
-from poseaug_core.updates import Networks, Updates
+from poseaug_core.updates import Networks, Updates, under
 
 if TYPE_CHECKING:
     from poseaug_core.datasets import TrainingData
@@ -229,21 +229,14 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that a later ``load_state`` needs to go on as if never stopped."""
-        tensors: dict[str, Tensor] = {"generator": self.generator.get_state()}
-        for name, network in self.networks.named().items():
-            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-        for name, optimiser in self.updates.optimisers.items():
-            tensors |= {f"optimiser.{name}.{key}": value for key, value in optimiser.state().items()}
-        tensors |= {"pool3d": self.updates.pool3d.poses, "pool2d": self.updates.pool2d.poses}
+        tensors, counts = self.updates.state()
         tensors |= {f"epoch.{name}": value for name, value in self.epoch.state().items()}
-        tensors |= {f"meter.{name}": value for name, value in self.updates.meter.sums.items()}
         meta = {
             "step": self.position.step,
             "position": dataclasses.asdict(self.position),
             "controls": dataclasses.asdict(self.controls),
             "steered": dataclasses.asdict(self.steered),
-            "pools": [self.updates.pool3d.filled, self.updates.pool2d.filled],
-            "meter": self.updates.meter.counts,
+            "counts": counts,
             "best": self.best,
             "stale": self.stale,
             "owed": self.owed,
@@ -253,28 +246,11 @@ class Trainer:
 
     def load_state(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Take up a state saved by a trainer of the same config and data."""
-        for name, network in self.networks.named().items():
-            network.load_state_dict(_under(tensors, name))
-        for name, optimiser in self.updates.optimisers.items():
-            optimiser.load_state(_under(tensors, f"optimiser.{name}"))
-        self.generator.set_state(tensors["generator"].cpu())
-        for pool, poses, filled in zip(
-            (self.updates.pool3d, self.updates.pool2d),
-            (tensors["pool3d"], tensors["pool2d"]),
-            meta["pools"],
-            strict=True,
-        ):
-            pool.poses, pool.filled = poses.to(self.device).clone(), filled
-        self.epoch.load_state(_under(tensors, "epoch"))
-        self.updates.meter.sums = {k: v.to(self.device) for k, v in _under(tensors, "meter").items()}
-        self.updates.meter.counts = dict(meta["meter"])
+        self.updates.load_state(tensors, meta["counts"])
+        self.epoch.load_state(under(tensors, "epoch"))
         self.position = Position(**meta["position"])
         self.controls, self.steered = Controls(**meta["controls"]), Controls(**meta["steered"])
         self.best, self.stale, self.owed = meta["best"], meta["stale"], meta["owed"]
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
 
 
 def _load_weights(estimator: torch.nn.Module, config: Config) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -169,3 +170,29 @@ class Updates:
     def _descend(self, name: str, loss: Tensor, lr: float) -> None:
         loss.backward()
         self.optimisers[name].update(lr, self.config.gradient_clip)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Weights, optimisers, pools, sums and the generator as tensors, and the counts that go with them."""
+        tensors: dict[str, Tensor] = {"generator": self.generator.get_state()}
+        for name, network in self.networks.named().items():
+            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+            tensors |= {f"optimiser.{name}.{key}": value for key, value in self.optimisers[name].state().items()}
+        tensors |= {"pool3d": self.pool3d.poses, "pool2d": self.pool2d.poses}
+        tensors |= {f"meter.{name}": value for name, value in self.meter.sums.items()}
+        return tensors, {"pools": [self.pool3d.filled, self.pool2d.filled], "meter": self.meter.counts}
+
+    def load_state(self, tensors: dict[str, Tensor], counts: dict[str, Any]) -> None:
+        for name, network in self.networks.named().items():
+            network.load_state_dict(under(tensors, name))
+            self.optimisers[name].load_state(under(tensors, f"optimiser.{name}"))
+        self.generator.set_state(tensors["generator"].cpu())
+        for name, filled in zip(("pool3d", "pool2d"), counts["pools"], strict=True):
+            pool = getattr(self, name)
+            pool.poses, pool.filled = tensors[name].to(self.device).clone(), filled
+        self.meter.sums = {name: value.to(self.device) for name, value in under(tensors, "meter").items()}
+        self.meter.counts = dict(counts["meter"])
+
+
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with 'prefix.', by the rest of their names."""
+    return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
