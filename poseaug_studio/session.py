@@ -33,7 +33,6 @@ STEPS_BETWEEN = 4
 STATUS_EVERY = 0.15
 #: Turning the same knob again within so many seconds is one entry to undo.
 MERGE_WITHIN = 0.8
-LEARNERS = ("augmentor", "discriminators", "estimator")
 IDLE = Status(state="idle")
 
 
@@ -66,7 +65,6 @@ class Session(QObject):
         self._undo: list[Controls] = [Controls()]
         self._undo_at = 0
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
-        self._restore: tuple[int, Controls] | None = None  # after a step of one learner
         self._taken = self._looked = self._told = 0.0
         self._wanted: int | None = None
         self._next_row = 0
@@ -141,7 +139,7 @@ class Session(QObject):
         """Forget the run shown; one that goes on is read again, since what its checkpoint does not know was dropped."""
         self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
         self.cleared.emit()
-        self.folder, self.config, self.shown, self._wanted, self._restore = folder, config, None, None, None
+        self.folder, self.config, self.shown, self._wanted = folder, config, None, None
         self._taken = self._looked = self._told = 0.0
         self._undo, self._undo_at = [config.controls], 0
         self.controls_changed.emit(self.controls)
@@ -202,7 +200,7 @@ class Session(QObject):
             self._apply()
 
     def _apply(self) -> None:
-        if self.live is not None and self._restore is None:
+        if self.live is not None:
             self.live.steer(self.controls)
         self.controls_changed.emit(self.controls)
 
@@ -213,28 +211,16 @@ class Session(QObject):
     def go_on(self) -> None:
         """Run again after a pause."""
         if self.live is not None:
-            self._end_single()
             self.live.resume()
 
     def step(self, n: int = 1, only: str = "") -> None:
-        """Take n iterations and pause; ``only`` one of LEARNERS, the others keep their weights meanwhile."""
-        if self.live is None:
-            return
-        self._end_single()
-        if only:
-            flags = {f"learn_{name}": name == only for name in LEARNERS}
-            self._restore = (self.live.status.step + n, self.controls)
-            self.live.steer(replace(self.controls, **flags))
-        self.live.allow(n)
+        """Take n iterations and pause; ``only`` one of live.LEARNERS, the others keep their weights meanwhile."""
+        if self.live is not None:
+            self.live.allow(n, only or None)
 
     def stop(self) -> None:
         if self.live is not None:
             self.live.stop()
-
-    def _end_single(self) -> None:
-        if self._restore is not None:
-            self._restore = None
-            self.live.steer(self.controls)
 
     # looking at history
 
@@ -286,7 +272,7 @@ class Session(QObject):
         now = time.monotonic()
         if self.live is not None and self.live.status is not self.status:
             turned = self.live.status.state != self.status.state or self.live.status.stage != self.status.stage
-            if turned or self._restore is not None or now - self._told >= STATUS_EVERY:
+            if turned or now - self._told >= STATUS_EVERY:
                 self._told = now
                 self._report(self.live.status)
         if self.live is not None and self.following and now - self._taken >= self._patience():
@@ -308,8 +294,6 @@ class Session(QObject):
 
     def _report(self, status: Status) -> None:
         before, self.status = self.status, status
-        if self._restore is not None and status.step >= self._restore[0]:
-            self._end_single()
         self.status_changed.emit(status)
         if status.state == "failed" and before.state != "failed":
             self.failed.emit(status.message)

@@ -10,6 +10,7 @@ import pytest
 
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
+from poseaug_core.live import LEARNERS
 from poseaug_studio.session import Session
 from tests.studio.conftest import FakeTraining
 
@@ -63,17 +64,23 @@ def test_pause_step_and_stop(qtbot, session, small, tmp_path):
     qtbot.waitUntil(lambda: session.status.state == "stopped" and not session.running)
 
 
-@pytest.mark.parametrize("only", ["augmentor", "discriminators", "estimator"])
-def test_a_step_of_one_learner_uses_it_alone_and_restores_the_controls(qtbot, session, training, small, tmp_path, only):
+@pytest.mark.parametrize("only", LEARNERS)
+def test_a_step_of_one_learner_uses_it_alone_and_leaves_the_controls(qtbot, session, training, small, tmp_path, only):
     started(qtbot, session, small, tmp_path / "a")
     session.pause()
     qtbot.waitUntil(lambda: session.status.state == "paused")
     count, before = len(training.used), session.controls
-    session.step(1, only)
-    qtbot.waitUntil(lambda: len(training.used) == count + 1 and session.live.controls == before)
-    used = training.used[-1]
-    assert {name for name in ("augmentor", "discriminators", "estimator") if getattr(used, f"learn_{name}")} == {only}
-    assert session.controls == before
+    session.step(2, only)
+    assert session.live.controls == before
+    qtbot.waitUntil(lambda: len(training.used) == count + 2)
+    for used in training.used[-2:]:
+        assert [name for name in LEARNERS if getattr(used, f"learn_{name}")] == [only]
+    turned = replace(session.controls, length_limit=0.15)  # while paused after the step, and stopped without another
+    session.steer(turned)
+    assert session.live.controls == turned
+    session.stop()
+    qtbot.waitUntil(lambda: not session.running)
+    assert session.live.controls == turned == session.controls
 
 
 def test_steering_reaches_the_training_and_undo_takes_it_back(qtbot, session, training, small, tmp_path):
