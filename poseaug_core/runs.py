@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +119,29 @@ class Run:
             return
         try:
             self._lock = open(self.path / "config.toml", "rb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            for wait in (0.02, 0.1, None):  # whoever asks being_written() holds the lock for a moment
+                try:
+                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    if wait is not None:
+                        time.sleep(wait)
             self._lock.close()
             self._lock = None
-            raise UserError(f"{self.path} is being trained by another process; stop that one first.") from None
+            raise UserError(f"{self.path} is being trained by another process; stop that one first.")
         except OSError as error:
             raise explained(self.path, error) from error
+
+    def being_written(self) -> bool:
+        """Whether a trainer, of any process, writes the run at this moment; changes nothing."""
+        try:
+            with open(self.path / "config.toml", "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _open_to_write(self) -> Run:
         self._take_lock()

@@ -52,7 +52,7 @@ class History:
         steps, log = [int(step) for step in run.steps()], list(run.control_log())
         if not self.spans:
             self.spans = phases(run.config, run.data["sets"]["source"]["poses"])
-        changed = len(steps) != len(self.steps) or len(log) != len(self.log)
+        changed = steps != self.steps or len(log) != len(self.log)
         self.steps, self.log = steps, log
         return changed
 
@@ -74,13 +74,23 @@ class History:
         """The last step that anything is known of."""
         return max([*self.steps[-1:], *(int(row["step"]) for row in self.rows[-1:])], default=0)
 
-    def status(self) -> Status:
-        """What to say of a run that nobody trains here."""
+    def cut(self, run) -> bool:
+        """Whether the run was resumed elsewhere from before its end: what is known here is not in it any more."""
+        steps = run.steps()[: len(self.steps)]
+        return len(steps) < len(self.steps) or list(map(int, steps)) != self.steps
+
+    def nearest(self, step: int) -> int | None:
+        """The recorded step closest to another; None without any."""
+        return min(self.steps, key=lambda known: abs(known - step), default=None)
+
+    def status(self, run) -> Status:
+        """What to say of a run that nobody trains here: 'elsewhere' while another process does."""
         total = max(self.last, self.spans[-1].stop if self.spans else 0)
         phase = next((span.name for span in self.spans if self.last <= span.stop), "poseaug")
         warm = phase == "warm-up"
+        failed, ended = run.failure() is not None, "finished" if self.last >= total else "stopped"
         return Status(
-            state="finished" if self.last >= total else "stopped",
+            state="elsewhere" if run.being_written() else "failed" if failed else ended,
             phase="poseaug" if warm else phase,
             stage=phase if warm else "",
             step=self.last,

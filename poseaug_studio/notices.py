@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from poseaug_studio import icons
 from poseaug_studio.runbar import clock
@@ -53,6 +53,21 @@ class Banner(QFrame):
         self.sign.setPixmap(
             icons.pixmap("check" if note else "warning", self.theme.accent if note else self.theme.bad, 16)
         )
+
+
+class SavingBox(QFrame):
+    """In the middle of a window that closes as soon as its run is written."""
+
+    def __init__(self, window: QWidget):
+        super().__init__(window, objectName="palette")
+        text = QLabel("<b>Saving the run\u2026</b><br>The window closes when the checkpoint is written.")
+        busy = QProgressBar(textVisible=False, minimum=0, maximum=0)
+        column = QVBoxLayout(self, spacing=14)
+        column.setContentsMargins(28, 22, 28, 24)
+        column.addWidget(text)
+        column.addWidget(busy)
+        self.adjustSize()
+        self.move(window.rect().center() - self.rect().center())
 
 
 class JobBar(QFrame):

@@ -15,7 +15,7 @@ PHASES = {"pretrain": "Pre-training", "poseaug": "PoseAug"}
 STAGES = {"pretrain": "estimator on real pairs", "warm-up": "warm-up: augmentor and discriminators"}
 STATES = {
     "idle": "Ready", "preparing": "Preparing", "running": "Training", "paused": "Paused", "finished": "Finished",
-    "stopped": "Stopped", "failed": "Failed",
+    "stopped": "Stopped", "failed": "Failed", "elsewhere": "Training elsewhere",
 }  # fmt: skip
 #: What stepping can be restricted to, and its menu text.
 ONLY = {"augmentor": "Augmentor only", "discriminators": "Discriminators only", "estimator": "Estimator only"}
@@ -32,6 +32,7 @@ class RunBar(QFrame):
         super().__init__(objectName="bar")
         self.setFixedHeight(52)
         self.status = Status(state="idle")
+        self.resumable = False
         self.asked = ""  # what was clicked and is not yet acknowledged by the trainer
         self.train = QPushButton("Train", objectName="primary", minimumWidth=92)
         self.train.clicked.connect(self._toggle)
@@ -85,8 +86,9 @@ class RunBar(QFrame):
         self.stop.setIcon(icons.icon("stop", theme.bad, faded))
         self.show_status(self.status)
 
-    def show_status(self, status: Status) -> None:
-        self.status = status
+    def show_status(self, status: Status, resumable: bool = False) -> None:
+        """resumable: whether a run that ended can go on."""
+        self.status, self.resumable = status, resumable
         acknowledged = {"pause": ("paused",), "go": ("running", "preparing"), "stop": ENDED}
         if status.state in acknowledged.get(self.asked, ()) or status.state in ENDED:
             self.asked = ""
@@ -96,8 +98,11 @@ class RunBar(QFrame):
     def _show_buttons(self) -> None:
         state, on_accent = self.status.state, "#ffffff" if self.theme.name == "light" else "#06121f"
         moving = state in ("running", "preparing") and self.asked != "pause" or self.asked == "go"
-        words = {"paused": "Resume", "stopped": "Continue", "failed": "Train again", "finished": "Train again"}
+        ended = "Continue" if self.resumable else "Train again"
+        words = {"paused": "Resume"} | dict.fromkeys(ENDED, ended)
         self.train.setText("Pause" if moving else words.get(state, "Resume" if self.asked == "pause" else "Train"))
+        self.train.setEnabled(state != "elsewhere" and self.asked != "stop")
+        self.train.setToolTip("Another process trains this run" if state == "elsewhere" else "")
         self.train.setIcon(icons.icon("pause" if moving else "train", on_accent, on_accent))
         self.train.setIconSize(QSize(14, 14))
         self.step.setEnabled(state in ("running", "paused"))
@@ -105,7 +110,8 @@ class RunBar(QFrame):
 
     def _show_words(self) -> None:
         s, t = self.status, self.theme
-        colors = {"running": t.good, "paused": t.warning, "failed": t.bad, "preparing": t.accent, "finished": t.accent}
+        colors = {"running": t.good, "paused": t.warning, "failed": t.bad, "preparing": t.accent, "finished": t.accent,
+                  "elsewhere": t.good}  # fmt: skip
         color = colors.get(s.state, t.muted)
         word = {"pause": "Pausing\u2026", "stop": "Stopping\u2026"}.get(self.asked, STATES.get(s.state, s.state))
         self.pill.setText(word)
@@ -145,9 +151,13 @@ class RunBar(QFrame):
         self.stepped.emit(only)
 
     def _stop(self) -> None:
+        self.show_stopping()
+        self.stopped.emit()
+
+    def show_stopping(self) -> None:
+        """Asked to stop, by a click or by what is to begin next."""
         self.asked = "stop"
         self._acknowledge()
-        self.stopped.emit()
 
     def _acknowledge(self) -> None:
         """Show the click before the trainer has seen it."""

@@ -46,6 +46,8 @@ class Session(QObject):
     history_changed = Signal()
     shown_changed = Signal()  # live <-> history, or another step
     cleared = Signal()  # another run from here on
+    stopping = Signal()  # asked to; the next training, or the end, waits for it
+    ended = Signal()  # the training thread is gone
     jobs_changed = Signal()
     failed = Signal(str)
 
@@ -62,6 +64,7 @@ class Session(QObject):
         self.shown: int | None = None  # a recorded step, None while following
         self.jobs: list[Job] = []
         self._thread: threading.Thread | None = None
+        self._next: Callable[[], None] | None = None  # what waits for the end of the training
         self._undo: list[Controls] = [Controls()]
         self._undo_at = 0
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
@@ -83,8 +86,11 @@ class Session(QObject):
         """Go on with the stopped run in folder, from its last checkpoint."""
         self._begin(replace(self.config, controls=self.controls), Path(folder), resume=True)
 
-    def open(self, folder: Path) -> Job:
-        """Show the run in folder: one that ended, or one that another process writes at this moment."""
+    def open(self, folder: Path, resume: bool = False) -> Job:
+        """Show the run in folder: one that ended, or one that another process writes at this moment.
+
+        resume: and go on with it, if it was stopped.
+        """
         folder = Path(folder)
 
         def work(progress: Progress):
@@ -92,11 +98,25 @@ class Session(QObject):
             return run, History.read(run)
 
         job = self.background(f"Opening {folder.name}", work)
-        job.done.connect(lambda found: self._show(folder, *found))
+        job.done.connect(lambda found: self._opened(folder, *found, resume))
         return job
 
+    def _opened(self, folder: Path, run, history: History, resume: bool) -> None:
+        if self.running and folder == self.folder:  # it is the one that trains here
+            self.follow()
+            return
+
+        def act() -> None:
+            self._show(folder, run, history)
+            if resume and self.status.state == "stopped":
+                self.resume(folder)
+
+        self.finish(act)
+
     def _begin(self, config: Config, folder: Path, resume: bool) -> None:
-        self.finish()
+        self.finish(lambda: self._launch(config, folder, resume))
+
+    def _launch(self, config: Config, folder: Path, resume: bool) -> None:
         self._clear(folder, config)
         self.live = Live(config.controls)
         self.status = self.live.status
@@ -146,11 +166,10 @@ class Session(QObject):
         self.shown_changed.emit()
 
     def _show(self, folder: Path, run, history: History) -> None:
-        self.finish()
         self._clear(folder, replace(run.config, controls=run.controls()))
         self.live, self.run, self.history = None, run, history
         self._next_row = history.next_row
-        self.status = history.status()
+        self.status = history.status(run)
         self.status_changed.emit(self.status)
         self.rows_added.emit(history.rows)
         self.history_changed.emit()
@@ -163,6 +182,17 @@ class Session(QObject):
     def running(self) -> bool:
         """Whether a training thread of this window is alive, paused or not."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def followed(self) -> bool:
+        """Whether more will come: from a training here or in another process."""
+        return self.status.state in ("running", "paused", "preparing", "elsewhere")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the run shown has ended before its end and can go on."""
+        ended = self.status.state in ("stopped", "failed")
+        return ended and self.run is not None and "latest" in self.run.checkpoints()
 
     @property
     def controls(self) -> Controls:
@@ -249,8 +279,16 @@ class Session(QObject):
         if step is None or self.run is None:
             return
         try:
-            self._present(self.run.read(self.history.steps.index(step)))
-        except (UserError, OSError, ValueError, KeyError) as error:
+            if not self.running and self.history.cut(self.run):
+                self._reload()
+            near = self.history.nearest(step)
+            if near is None:
+                return
+            if near != step and self.shown is not None:
+                self.shown = near
+                self.shown_changed.emit()
+            self._present(self.run.read(self.history.steps.index(near)))
+        except (UserError, OSError, ValueError, KeyError, IndexError) as error:
             self.failed.emit(f"The snapshot at step {step} cannot be read: {error}")
 
     def _present(self, snapshot: Snapshot) -> None:
@@ -284,8 +322,19 @@ class Session(QObject):
             self._looked = now
             self._look()
         if over:
-            self._thread = None
-            self._tick() if self.jobs or self.run is not None else self._timer.stop()
+            self._end()
+
+    def _end(self) -> None:
+        """Nothing trains here, or not any more: begin what waited for it, or go on watching the folder."""
+        had, self._thread = self._thread is not None, None
+        self._tick() if self.jobs or self.run is not None else self._timer.stop()
+        if had:
+            # Said again: only now it is known whether the run can go on.
+            self.status_changed.emit(self.status)
+            self.ended.emit()
+        act, self._next = self._next, None
+        if act is not None:
+            act()
 
     def _patience(self) -> float:
         """Seconds between live snapshots: a slow training is not made slower by drawing its every step."""
@@ -305,6 +354,10 @@ class Session(QObject):
                 if self._open_run is None or self.status.state == "preparing":
                     return
                 self.run = self._open_run(self.folder)
+            if not self.running:
+                if self.history.cut(self.run):
+                    self._reload()
+                self._judge()
             if self.history.update(self.run):
                 self.history_changed.emit()
                 if self.live is None and self.following:
@@ -317,6 +370,25 @@ class Session(QObject):
         except (UserError, OSError, KeyError) as error:
             if not self.folder.exists() and self.run is not None:
                 self._lose(error)
+
+    def _judge(self) -> None:
+        """Say anew how a run stands that another process may be writing."""
+        status = self.history.status(self.run)
+        if self.live is not None and status.state != "elsewhere":
+            return  # what the training here said of its end stays
+        self.live = None
+        if status != self.status:
+            self._report(status)
+
+    def _reload(self) -> None:
+        """Read everything again, after a resume elsewhere has dropped the end of the run."""
+        self.history = History.read(self.run)
+        self._next_row = self.history.next_row
+        self.cleared.emit()
+        self.rows_added.emit(self.history.rows)
+        self.history_changed.emit()
+        if self.following:
+            self.follow()
 
     def _lose(self, error: Exception) -> None:
         self.failed.emit(f"The run folder {self.folder} is gone; what was read of it stays on screen.")
@@ -335,20 +407,33 @@ class Session(QObject):
         self._tick()
         return job
 
-    def finish(self, timeout: float = 30.0) -> None:
-        """Stop the training here, if any, and wait for its checkpoint."""
-        if self._thread is not None:
-            self.live.stop()
-            self._thread.join(timeout)
-            self._thread = None
-            self._report(self.live.status)
+    def finish(self, act: Callable[[], None] | None = None) -> None:
+        """Stop the training here, if any; ``act`` once its checkpoint is written and its thread gone.
+
+        Never waits. Of several things that are to begin next the latest does.
+        """
+        if self._thread is None:
+            if act is not None:
+                act()
+            return
+        self._next = act
+        self.live.stop()
+        self.stopping.emit()
 
     def close(self) -> None:
-        """End everything this session started; no thread of it is left."""
+        """End everything this session started and wait for it; no thread of it is left.
+
+        A window that is to answer meanwhile calls finish first, and this at ``ended``.
+        """
         self._timer.stop()
         for job in self.jobs:
             job.cancel()
-        self.finish()
+        self._next = None
+        if self._thread is not None:
+            self.live.stop()
+            self._thread.join()
+            self._thread = None
+            self._report(self.live.status)
         for job in self.jobs:
             job.join(10.0)
         self.jobs.clear()

@@ -59,6 +59,7 @@ class Tour:
                 self.say(failure)
             return 1
         finally:
+            self.session.close()
             self.window.close()
         return 0
 

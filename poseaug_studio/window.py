@@ -25,7 +25,7 @@ from poseaug_studio import library, style
 from poseaug_studio.actions import add_commands
 from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
 from poseaug_studio.history import change
-from poseaug_studio.notices import Banner, JobBar
+from poseaug_studio.notices import Banner, JobBar, SavingBox
 from poseaug_studio.selection import Selection
 from poseaug_studio.session import Session
 from poseaug_studio.start_page import StartPage
@@ -81,9 +81,11 @@ class StudioWindow(QMainWindow):
         s.controls_changed.connect(w.knobs.show_controls)
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
-        s.shown_changed.connect(lambda: w.timeline.show_position(s.shown, s.running))
+        s.shown_changed.connect(lambda: w.timeline.show_position(s.shown, s.followed))
         s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
         s.cleared.connect(self._clear)
+        s.stopping.connect(w.runbar.show_stopping)
+        s.ended.connect(self._ended)
         s.failed.connect(self.banner.tell)
         w.knobs.turned.connect(s.steer)
         w.knobs.refused.connect(self.banner.tell)
@@ -130,15 +132,17 @@ class StudioWindow(QMainWindow):
         self.workspace.present(snapshot, live=self.session.following)
 
     def _show_status(self, status: Status) -> None:
-        self.workspace.runbar.show_status(status)
-        self.workspace.timeline.show_position(self.session.shown, status.state in ("running", "paused", "preparing"))
+        self.workspace.runbar.show_status(status, self.session.resumable)
+        self.workspace.timeline.show_position(self.session.shown, self.session.followed)
         self._show_used()
         folder = self.session.folder
         self.setWindowTitle(f"{folder.name} \u2014 PoseAug Studio" if folder else "PoseAug Studio")
-        if folder and status.state in (*ENDED, "running") and folder != self._remembered:
+        if folder and status.state in (*ENDED, "running", "elsewhere") and folder != self._remembered:
             self._remembered = folder
             library.remember(folder, self.settings)
-        if self._closing and status.state in ENDED:
+
+    def _ended(self) -> None:
+        if self._closing:
             QTimer.singleShot(0, self.close)
 
     def _show_undo(self, _=None) -> None:
@@ -180,9 +184,9 @@ class StudioWindow(QMainWindow):
             session.go_on() if self.workspace.runbar.asked == "" else session.pause()
         elif state == "paused":
             session.go_on()
-        elif state == "stopped" and session.folder is not None:
+        elif session.resumable:
             session.resume(session.folder)
-        else:
+        elif state != "elsewhere":
             config = session.config if session.folder is not None else self.demo
             demo = config.source.startswith("demo:")
             self.begin(replace(config, controls=session.controls), "demo" if demo else Path(config.source).stem)
@@ -221,7 +225,7 @@ class StudioWindow(QMainWindow):
         kind, sentence = kind_of(paths)
         if kind == "run":
             self.banner.hide()
-            self.session.open(paths[0]).done.connect(lambda _: self._opened(train))
+            self.session.open(paths[0], resume=train).done.connect(lambda _: self.show_workspace())
         elif kind == "poses":
             self.banner.hide()
             dialog = NewRunDialog(paths, self.session, self.theme, self)
@@ -229,11 +233,6 @@ class StudioWindow(QMainWindow):
             dialog.open()
         else:
             self.banner.tell(sentence)
-
-    def _opened(self, train: bool) -> None:
-        self.show_workspace()
-        if train and self.session.status.state == "stopped":
-            self.session.resume(self.session.folder)
 
     def export_figure(self) -> None:
         from poseaug_studio.saving import ExportDialog
@@ -331,9 +330,12 @@ class StudioWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask before a training is ended; then stop it, wait for its checkpoint, and leave no thread."""
-        if self.session.running and not self.scripted and not self._closing:
+        if self.session.running:
             event.ignore()
-            self._ask_to_close()
+            if self.scripted:
+                self._stop_and_close()
+            elif not self._closing:
+                self._ask_to_close()
             return
         self.save_layout()
         self.session.close()
@@ -349,7 +351,10 @@ class StudioWindow(QMainWindow):
         box.open()
 
     def _stop_and_close(self) -> None:
-        """The window stays while the checkpoint is written; the status closes it."""
-        self._closing = True
-        self.banner.tell("Stopping, and writing the checkpoint\u2026", "note")
-        self.session.stop()
+        """The window stays, and takes no more orders, while the checkpoint is written; the end of that closes it."""
+        if not self._closing:
+            self._closing = True
+            self.setEnabled(False)
+            self.saving = SavingBox(self)
+            self.saving.show()
+            self.session.finish()

@@ -150,9 +150,11 @@ def test_a_killed_writer_leaves_all_it_recorded(tmp_path):
     assert writer.stdout.readline() == "ready\n"
     with pytest.raises(UserError, match="being trained by another process"):
         Run.resume(tmp_path / "run")
+    watcher = Run.open(tmp_path / "run")
+    assert watcher.being_written()
     writer.send_signal(signal.SIGKILL)
     writer.communicate()
-    watcher = Run.open(tmp_path / "run")
+    assert not watcher.being_written()
     assert watcher.steps().tolist() == [0, 10, 20, 30, 40] and same(watcher.read(4), small(40))
     assert [row["step"] for row in watcher.metrics()[0]] == [0, 10, 20, 30, 40], "the cut line does not count"
     run, tensors, meta = Run.resume(tmp_path / "run")

@@ -32,6 +32,9 @@ class FakeRun:
         self.rows: list[dict] = []
         self.log: list[dict] = []
         self.reads = 0
+        self.written = False  # by a training at this moment
+        self.failed: str | None = None
+        self.saved: list[str] = []
 
     def steps(self) -> np.ndarray:
         return np.array([snapshot.step for snapshot in self.recorded], np.int64)
@@ -46,6 +49,15 @@ class FakeRun:
 
     def controls(self) -> Controls:
         return replace(self.config.controls, **{row["field"]: row["new"] for row in self.log})
+
+    def being_written(self) -> bool:
+        return self.written
+
+    def failure(self) -> str | None:
+        return self.failed
+
+    def checkpoints(self) -> list[str]:
+        return self.saved
 
     def control_log(self) -> list[dict]:
         return list(self.log)
@@ -68,6 +80,7 @@ class FakeTraining:
         Path(folder).mkdir(parents=True, exist_ok=True)
         run = self.runs[str(folder)] if resume else self.runs.setdefault(str(folder), FakeRun(config))
         step, controls = int(run.recorded[-1].step) if run.recorded else 0, config.controls
+        run.written, run.saved = True, ["latest"]
         self._record(run, live, step)
         while step < self.steps:
             if live.pausing():
@@ -86,6 +99,7 @@ class FakeTraining:
                 self._record(run, live, step)
             elif live.wanted:
                 live.publish(make_snapshot(step))
+        run.written = False
         live.report(self._status("finished" if step >= self.steps else "stopped", step, controls))
 
     def _status(self, state: str, step: int, controls) -> Status:

@@ -118,7 +118,7 @@ def test_opening_a_run_shows_its_last_snapshot_and_all_rows(qtbot, session, trai
     started(qtbot, session, small, tmp_path / "a")
     session.steer(replace(session.controls, length_limit=0.05))
     qtbot.waitUntil(lambda: training.used[-1].length_limit == 0.05)
-    session.finish()
+    session.close()
     other = Session(training.train, training.open_run)
     rows = []
     other.rows_added.connect(rows.extend)
@@ -209,3 +209,81 @@ def test_a_training_started_by_the_end_of_a_job_is_watched(qtbot, session, small
     job.done.connect(lambda config: session.start(config, tmp_path / "a"))
     qtbot.waitUntil(lambda: len(session.history.steps) >= 2, timeout=60_000)
     assert session.running
+
+
+@pytest.fixture
+def watched(qtbot, session, training, small, tmp_path):
+    """A session that shows a run which nobody trains at first."""
+    started(qtbot, session, replace(small, epochs=5000), tmp_path / "a", snapshots=8)
+    session.close()
+    watcher = Session(training.train, training.open_run)
+    watcher.open(tmp_path / "a")
+    qtbot.waitUntil(lambda: watcher.snapshot is not None)
+    yield watcher
+    watcher.close()
+
+
+def test_the_status_of_a_run_elsewhere_follows_its_folder(qtbot, watched, training, tmp_path):
+    run = training.runs[str(tmp_path / "a")]
+    assert watched.status.state == "stopped" and watched.resumable
+    run.written = True
+    qtbot.waitUntil(lambda: watched.status.state == "elsewhere")
+    assert watched.followed and not watched.resumable
+    step = watched.status.step + 500
+    run.rows.append({"step": step, "kind": "scalars", "values": {}})
+    qtbot.waitUntil(lambda: watched.status.step == step)
+    run.written, run.failed = False, "Traceback"
+    qtbot.waitUntil(lambda: watched.status.state == "failed")
+    assert watched.resumable
+    run.saved = []
+    assert not watched.resumable
+
+
+def test_a_run_cut_by_a_resume_elsewhere_shows_the_nearest_step(qtbot, watched, training, tmp_path):
+    told, run = [], training.runs[str(tmp_path / "a")]
+    watched.failed.connect(told.append)
+    last = watched.history.steps[-1]
+    del run.recorded[3:]
+    run.rows = [row for row in run.rows if row["step"] <= run.recorded[-1].step]
+    watched.scrub(last)
+    qtbot.waitUntil(lambda: watched.snapshot.step == run.recorded[-1].step)
+    assert watched.shown == run.recorded[-1].step and watched.history.steps == [0, 10, 20]
+    assert watched.history.rows == run.rows and not told
+
+
+def held(training, release: threading.Event):
+    """A training whose end, as a large checkpoint does, takes its time."""
+
+    def train(config, folder, live, resume=False):
+        active.append(folder)
+        most.append(len(active))
+        training.train(config, folder, live, resume)
+        release.wait(30)
+        active.remove(folder)
+
+    active, most = [], []
+    return train, most
+
+
+def test_another_run_begins_when_the_one_before_has_ended_and_the_window_answers(qtbot, training, small, tmp_path):
+    release = threading.Event()
+    train, most = held(training, release)
+    session = Session(train, training.open_run)
+    started(qtbot, session, small, tmp_path / "a")
+    with qtbot.waitSignal(session.stopping):
+        session.start(small, tmp_path / "b")
+        session.start(small, tmp_path / "c")
+    qtbot.waitUntil(lambda: session.status.state == "stopped")
+    assert session.folder == tmp_path / "a" and session.running
+    release.set()
+    qtbot.waitUntil(lambda: session.folder == tmp_path / "c" and session.status.state == "running")
+    assert most == [1, 1] and not (tmp_path / "b").exists()
+    session.close()
+
+
+def test_opening_the_run_that_trains_here_goes_on_training_it(qtbot, session, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.scrub(10)
+    session.open(tmp_path / "a")
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert session.running and session.following and not session.live.stopping

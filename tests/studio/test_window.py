@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from poseaug_core.live import Status
 from poseaug_studio import library
 from poseaug_studio.commands import score
 from poseaug_studio.new_run import NewRunDialog
@@ -184,6 +185,7 @@ def test_closing_asks_first_and_then_leaves_no_thread(qtbot, training_window):
     box = training_window.findChild(QMessageBox)
     keep, stop = sorted(box.buttons(), key=lambda button: button.text())
     qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
+    assert training_window.isVisible() and training_window.saving.isVisible()
     qtbot.waitUntil(lambda: not training_window.isVisible(), timeout=60_000)
     assert not [thread for thread in threading.enumerate() if thread.name == "training"]
 
@@ -198,3 +200,24 @@ def test_closing_while_asked_to_keep_training_trains_on(qtbot, training_window):
     qtbot.waitUntil(lambda: training_window.session.status.step > step)
     assert training_window.isVisible()
     training_window.scripted = True
+
+
+def test_a_run_trained_elsewhere_cannot_be_continued_here(qtbot, window, training):
+    window.start.demo.emit()
+    qtbot.waitUntil(lambda: len(window.session.history.steps) >= 3, timeout=60_000)
+    bar, session = window.workspace.runbar, window.session
+    session.stop()
+    qtbot.waitUntil(lambda: not session.running and bar.train.text() == "Continue")
+    training.runs[str(session.folder)].written = True
+    qtbot.waitUntil(lambda: bar.pill.text() == "Training elsewhere")
+    assert not bar.train.isEnabled()
+    window.toggle()
+    assert not session.running
+
+
+def test_a_failed_run_with_a_checkpoint_goes_on(qtbot, window):
+    bar = window.workspace.runbar
+    bar.show_status(Status(state="failed"), resumable=True)
+    assert bar.train.text() == "Continue"
+    bar.show_status(Status(state="failed"))
+    assert bar.train.text() == "Train again"
