@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -144,13 +143,14 @@ class ExportDialog(QDialog):
         if self._preview_job is not None and self._preview_job.running:
             self._soon.start()
             return
-        out = Path(tempfile.gettempdir()) / "poseaug-studio-preview.png"
+        out = self.session.scratch("-preview.png")
         self._preview_job = self.session.background("Drawing a preview", self.draw(out, PREVIEW_DPI), quiet=True)
         self._preview_job.done.connect(self._show_preview)
         self._preview_job.failed.connect(self.message.setText)
 
     def _show_preview(self, path: Path) -> None:
         picture = QPixmap(str(path))
+        path.unlink()
         room, ratio = self.picture.contentsRect().adjusted(12, 12, -12, -12).size(), self.devicePixelRatioF()
         fitted = picture.scaled(
             room * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
@@ -185,10 +185,11 @@ class ExportDialog(QDialog):
         self.written.emit(path)
 
     def _copy(self) -> None:
-        out = Path(tempfile.gettempdir()) / "poseaug-studio-copy.png"
+        out = self.session.scratch("-copy.png")
         job = self.session.background("Copying the figure", self.draw(out, self.dpi.value()))
         job.done.connect(self._copied)
 
     def _copied(self, path: Path) -> None:
         QApplication.clipboard().setImage(QImage(str(path)))
+        path.unlink()
         self.message.setText("The figure is on the clipboard.")

@@ -6,6 +6,7 @@ queued from the training thread, so a slow window never falls behind and never h
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 import traceback
@@ -71,6 +72,8 @@ class Session(QObject):
         self._taken = self._looked = self._told = 0.0
         self._wanted: int | None = None
         self._next_row = 0
+        self._scratch: tempfile.TemporaryDirectory | None = None
+        self._scratches = 0
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._reader = QTimer(self, singleShot=True, interval=0)
@@ -396,6 +399,13 @@ class Session(QObject):
 
     # background work and the end
 
+    def scratch(self, ending: str) -> Path:
+        """A new name in a folder of this session's own, that leaves with it."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="poseaug-studio-")
+        self._scratches += 1
+        return Path(self._scratch.name) / f"{self._scratches}{ending}"
+
     def background(self, title: str, work: Callable[[Progress], Any], quiet: bool = False) -> Job:
         """Run work(progress) beside the window; its failure is told through ``failed`` unless it is quiet."""
         job = Job(title, work, self)
@@ -437,3 +447,6 @@ class Session(QObject):
         for job in self.jobs:
             job.join(10.0)
         self.jobs.clear()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None

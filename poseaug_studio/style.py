@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -84,11 +85,15 @@ def palette(theme: Theme) -> QPalette:
     return made
 
 
+@cache
+def _images() -> tempfile.TemporaryDirectory:
+    """Of this process alone: a name that others know could be theirs already."""
+    return tempfile.TemporaryDirectory(prefix="poseaug-studio-")
+
+
 def image(name: str, color: str) -> str:
-    """A path that a style sheet can name: the icon written once to the temporary folder."""
-    folder = Path(tempfile.gettempdir()) / "poseaug-studio-icons"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}-{color.lstrip('#')}.svg"
+    """A path that a style sheet can name: the icon written once to a temporary folder."""
+    path = Path(_images().name) / f"{name}-{color.lstrip('#')}.svg"
     if not path.exists():
         path.write_bytes(icons.svg(name, color, 1.6))
     return path.as_posix()

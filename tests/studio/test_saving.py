@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
+from poseaug_studio import style
 from poseaug_studio.saving import FIGURES, FORMATS, WIDTHS, ExportDialog
 from poseaug_studio.selection import Selection
+from poseaug_studio.session import Session
 from poseaug_studio.theme import DARK
 
 
@@ -60,3 +64,14 @@ def test_copying_puts_a_picture_on_the_clipboard(qtbot, dialog):
     qtbot.mouseClick(dialog.copy, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not QApplication.clipboard().image().isNull(), timeout=60_000)
     assert QApplication.clipboard().image().width() == pytest.approx(175 / 25.4 * 300, abs=3)
+
+
+def test_previews_and_style_images_have_folders_of_their_own_which_leave_with_them(qtbot, dialog, training):
+    session, other = dialog.session, Session(training.train, training.open_run)
+    paths = [session.scratch(".png"), session.scratch(".png"), other.scratch(".png")]
+    assert len(set(paths)) == 3 and paths[0].parent != paths[2].parent
+    assert all(path.parent.stat().st_mode & 0o077 == 0 for path in paths)
+    assert Path(style.image("down", "#ffffff")).parent.stat().st_mode & 0o077 == 0
+    other.close()
+    session.close()
+    assert not any(path.parent.exists() for path in paths)
