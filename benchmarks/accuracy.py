@@ -1,7 +1,7 @@
 """python -m benchmarks.accuracy --data DIR --runs DIR --out DIR: PoseAug against the same estimator without it.
 
 Trains, for each seed, one run with PoseAug and one that takes as many estimator steps on real pairs alone
-(runs that are there already are only read), then writes a table and the curves.
+(finished ones that are there already are only read, others resumed), then writes a table and the curves.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from poseaug_core.config import Config, make_config
+from poseaug_core.errors import UserError
 from poseaug_core.palette import LIGHT
 from poseaug_core.runs import Run
 
@@ -35,8 +38,7 @@ def main() -> None:
     for seed in seeds:
         for arm, augmentation in ARMS.items():
             folder = options.runs / f"{augmentation}-{seed}"
-            if not folder.exists():
-                _train(options.data, folder, seed, augmentation, options.precision)
+            finish(expected(options.data, seed, augmentation, options.precision), folder)
             found[arm].append(Run.open(folder))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "accuracy.md").write_text(table(found, seeds))
@@ -44,12 +46,32 @@ def main() -> None:
     print((options.out / "accuracy.md").read_text())
 
 
-def _train(data: Path, folder: Path, seed: int, augmentation: str, precision: str) -> None:
-    sets = {name: str(data / f"{name}.npz") for name in ("source_train", *SETS)}
-    command = [sys.executable, "-m", "poseaug_core.cli", "train", "--preset", "small_data", "--seed", str(seed)]
-    command += ["--source", sets["source_train"], "--source-test", sets["source_test"], "--cross", sets["cross_dev"]]
-    command += ["--augmentation", augmentation, "--precision", precision, "--out", str(folder)]
-    subprocess.run(command, check=True)
+def expected(data: Path, seed: int, augmentation: str, precision: str) -> Config:
+    """The settings of one run of the comparison."""
+    sets = [str((data / f"{name}.npz").absolute()) for name in ("source_train", *SETS)]
+    names = {"source": sets[0], "source_test": sets[1], "cross": tuple(sets[2:])}
+    return make_config("small_data", **names, seed=seed, augmentation=augmentation, precision=precision)
+
+
+def finish(config: Config, folder: Path) -> None:
+    """Train config in folder, or go on there, until it is done; UserError for a run of other settings there."""
+    if folder.exists():
+        run = Run.open(folder)
+        other = [f.name for f in fields(Config) if getattr(run.config, f.name) != getattr(config, f.name)]
+        if other:
+            name = other[0]
+            raise UserError(
+                f"{folder} was trained with {name} {getattr(run.config, name)!r}, the comparison asks for "
+                f"{getattr(config, name)!r}; name another --runs folder."
+            )
+        if run.load_checkpoint()[1]["position"]["phase"] == "done":
+            return
+        words = ["--resume", str(folder)]
+    else:
+        words = ["--preset", config.preset, "--seed", str(config.seed), "--source", config.source]
+        words += ["--source-test", config.source_test, "--cross", config.cross[0], "--augmentation"]
+        words += [config.augmentation, "--precision", config.precision, "--out", str(folder)]
+    subprocess.run([sys.executable, "-m", "poseaug_core.cli", "train", *words], check=True)
 
 
 def evaluations(run: Run, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -110,4 +132,7 @@ def draw(found: dict[str, list[Run]], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        raise SystemExit(f"Error: {error}") from error

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from poseaug_core.motion.demo_sets import demo_sets
 
 from poseaug_core.config import make_config
 from poseaug_core.datasets import TrainingData
+from poseaug_core.motion.demo import demo_sets
 from poseaug_core.trainer import Trainer
 
 BATCH = 1024
