@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from poseaug_core.errors import UserError
+from poseaug_core.skeleton import HUMAN16
 
 
 def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
@@ -47,6 +48,14 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
         raise UserError(
             f"{name}: half the poses reach less than {size:.3g} units from the pelvis, people reach about 1 metre; "
             "scale the 3D to metres."
+        )
+    length = HUMAN16.lengths(xyz)
+    empty = (length < 1e-6).nonzero()
+    if len(empty):
+        row, bone = empty[0].tolist()
+        raise UserError(
+            f"{name}: {len(empty[:, 0].unique())} of {len(xyz)} poses have a bone of length 0 (first: pose {row}, "
+            f"{HUMAN16.bone_names[bone]}); remove those rows or give each joint its own place."
         )
     far = uv.abs().amax((1, 2)).median().item()
     if far > 5:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poseaug_core.errors import UserError
 from poseaug_core.geometry import project
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
@@ -81,17 +80,3 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses") -> Poses:
     tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else to(tag, torch.int32)
     check_poses(xyz, uv, camera, name)
     return Poses(xyz, uv, camera, tag, tuple(map(str, clips)), name)
-
-
-def concatenate(sets: list[Poses], name: str | None = None) -> Poses:
-    """One set of several; clip numbers are shifted so that they still name their clips."""
-    if not sets:
-        raise UserError("There is nothing to join: name at least one set of poses.")
-    tags, clips = [], []
-    for poses in sets:
-        shifted = poses.tag.clone()
-        shifted[:, 1] += len(clips)
-        tags.append(shifted)
-        clips += poses.clips
-    columns = {f.name: torch.cat([getattr(p, f.name) for p in sets]) for f in fields(Poses)[:3]}
-    return Poses(**columns, tag=torch.cat(tags), clips=tuple(clips), name=name or sets[0].name)

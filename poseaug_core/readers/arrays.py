@@ -7,10 +7,6 @@ integers and ``clips``, the names that ``clip`` counts into. Nothing is ever unp
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -18,12 +14,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import torch
-from torch import Tensor
 
 from poseaug_core.errors import UserError
 from poseaug_core.poses import TAGS, Poses, make_poses
-from poseaug_core.skeleton import HUMAN16
+from poseaug_core.storage import replacing
 
 NEEDED = ("pose3d", "pose2d", "cam")
 SUFFIXES = (".npz", ".h5", ".hdf5")
@@ -72,7 +66,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     columns |= {key: np.ascontiguousarray(tag[:, i]) for i, key in enumerate(TAGS)}
     clips = [str(clip) for clip in poses.clips]
     needed = sum(column.nbytes for column in columns.values()) + 64 * len(clips) + 65_536
-    with _written(path, needed) as part:
+    with replacing(path, needed) as part:
         if path.suffix.lower() == ".npz":
             with open(part, "wb") as stream:
                 np.savez(stream, **columns, clips=np.array(clips, dtype=np.str_))
@@ -94,20 +88,6 @@ def require_target(path: str | Path) -> Path:
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it.")
     return path
-
-
-def read_bone_templates(path: str | Path) -> Tensor:
-    """(k, 15) metres, mean bone lengths of k people from a .npy file, for the bone-length swap."""
-    path = Path(path)
-    with _explained(path):
-        lengths = np.load(path, allow_pickle=False)
-    bones = HUMAN16.bone_count
-    if not isinstance(lengths, np.ndarray) or lengths.ndim != 2 or lengths.shape[1] != bones or not len(lengths):
-        shape = getattr(lengths, "shape", "several arrays")
-        raise UserError(f"{path}: bone templates have shape {shape}, expected (people, {bones}), one .npy array.")
-    if lengths.dtype.kind != "f" or not np.isfinite(lengths).all() or lengths.min() <= 0 or lengths.max() > 1.5:
-        raise UserError(f"{path}: bone lengths must lie between 0 and 1.5 metres; scale them to metres.")
-    return torch.from_numpy(lengths.astype(np.float32))
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
@@ -189,37 +169,3 @@ def _explained(path: Path):
         reason = "it holds pickled objects" if "allow_pickle" in str(error) else "it is damaged or cut short"
         remedy = "save plain numeric arrays" if "pickled" in reason else "copy or write it again"
         raise UserError(f"{path} cannot be read: {reason}; {remedy}.") from error
-
-
-@contextmanager
-def _written(path: Path, needed: int):
-    """A temporary file beside path that takes its place when all went well."""
-    full = f"{path} needs {needed:,} bytes, but its disk has {{:,}} bytes free; free some space or write elsewhere."
-    if _free(path) < needed:
-        raise UserError(full.format(_free(path)))
-    part = None
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        os.chmod(part, 0o666 & ~_umask())
-        yield part
-        os.replace(part, path)
-    except PermissionError:
-        raise UserError(f"{path} may not be written by this user; choose another folder.") from None
-    except OSError as error:
-        if error.errno == errno.ENOSPC or _free(path) < needed:
-            raise UserError(full.format(_free(path))) from error
-        raise UserError(f"{path} could not be written: {error.strerror or error}; choose another folder.") from error
-    finally:
-        if part is not None and os.path.exists(part):
-            os.unlink(part)
-
-
-def _free(path: Path) -> int:
-    return shutil.disk_usage(path.parent).free
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
