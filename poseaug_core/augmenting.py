@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from poseaug_core.augmentor import Augmentor
@@ -22,11 +23,14 @@ def augmented_pairs(
     controls: Controls,
     tensors: dict[str, Tensor],
     source: Poses,
+    templates: Float[Tensor, "k 15"],
     seed: int,
     progress: Callable[[float, str], bool] | None = None,
 ) -> Poses:
     """The source's RT poses and their 2D by the augmentor of a checkpoint; pairs that training drops are left out.
 
+    Where the config swaps bone lengths, every pose first gets those of a random one of templates (metres), as in an
+    epoch of training; seed draws that and the noise.
     controls say which operations are on. Batches are normalised by themselves, as in training. UserError where no
     pair is left, Cancelled where progress(share, text) answers False.
     """
@@ -35,12 +39,14 @@ def augmented_pairs(
     augmentor.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     generator = torch.Generator().manual_seed(seed)
     batch = min(config.batch_size, len(source))
-    epoch = Epoch(source, None, batch)
+    epoch = Epoch(source, templates if config.swap_bone_lengths else None, batch)
+    epoch.begin_pass(generator, swap=True)
+    epoch.order = torch.arange(len(source))  # pairs stay in the source's order, so that rows match
     batches = -(-len(source) // batch)
     for i in range(batches):
         if progress and progress(i / batches, f"augmenting {source.name}") is False:
             raise Cancelled(f"Augmenting {source.name} was cancelled.")
-        xyz, _, camera = epoch.real(i)
+        xyz, _, camera = epoch.swapped(i)
         noise = augmentor.draw(len(xyz), generator)
         made = augmentor(xyz, camera, noise, controls.apply_ba, controls.apply_bl, controls.apply_rt)
         epoch.collect(i, made, config.keep_rule)

@@ -43,7 +43,7 @@ def figure(run, name, out, snapshot, rows, smoothing, width_mm, dpi, theme, as_j
 @click.argument("run")
 @click.option("--out", required=True, type=click.Path(), help="File to write: .npz or .h5 arrays.")
 @click.option("--count", default=0, help="So many source poses, spread evenly; 0 for all. [default: 0]")
-@click.option("--seed", default=0, help="Seeds the augmentor's noise. [default: 0]")
+@click.option("--seed", default=0, help="Seeds the swap of bone lengths and the augmentor's noise. [default: 0]")
 @json_option
 def pairs(run, out, count, seed, as_json) -> None:
     """Write pairs that the run's augmentor makes of its source; those that training would drop are left out."""
@@ -60,7 +60,7 @@ def pairs(run, out, count, seed, as_json) -> None:
         data = load_data(run.config, progress)
         require_same_data(data.summary(), run.data, str(run.path))
         source = data.source.take(data.source.spread(count)) if count else data.source
-        made = augmented_pairs(run.config, run.controls(), tensors, source, seed, progress)
+        made = augmented_pairs(run.config, run.controls(), tensors, source, data.templates, seed, progress)
     written = write_arrays(made, out)
     _say({"written": str(written), "pairs": len(made), "of": len(source)}, as_json)
 
