@@ -31,6 +31,10 @@ class Config:
     )
     cross: tuple[str, ...] = setting((), "cross", "Other sets to evaluate on, never trained on.", group=DATA)
     rig: str = setting("lab", "rig", "Cameras that film motion capture.", group=DATA, choices=("lab", "wild"))
+    data_seed: int = setting(
+        0, "data seed", "Seeds the demo's people and the filming of motion capture; not the training.",
+        group=DATA, low=0, high=2**31 - 1,
+    )  # fmt: skip
     # method
     estimator: str = setting("simple_baseline", "estimator", "The 2D-to-3D estimator.", group=METHOD)
     estimator_width: int = setting(
@@ -43,9 +47,6 @@ class Config:
         "poseaug", "augmentation", "none trains the estimator as long, on real pairs alone.",
         group=METHOD, choices=("poseaug", "none"),
     )  # fmt: skip
-    discriminator3d: str = setting(
-        "part_aware", "3D discriminator", "What judges 3D poses.", group=METHOD, choices=("part_aware",)
-    )
     fix_trunk: bool = setting(
         True,
         "fix trunk",
@@ -196,7 +197,7 @@ def make_config(preset: str = "released", **overrides) -> Config:
     Raises UserError for unknown presets, names and values out of range. Where Config and Controls share a
     name (rates, beta RT) the Config's is meant: the start of the schedule.
     """
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
     values = {**PRESETS[preset], **overrides, "preset": preset}
     for name in values:
@@ -205,6 +206,17 @@ def make_config(preset: str = "released", **overrides) -> Config:
     knobs = {k: v for k, v in values.items() if k not in SETTINGS}
     fixed = {k: v for k, v in values.items() if k in SETTINGS}
     return replace(checked(Config, fixed), controls=checked(Controls, knobs))
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """The config with its files named from the root, so that its run goes on in any working folder."""
+    fixed = {name: absolute(getattr(config, name)) for name in ("source", "source_test", "estimator_weights")}
+    return replace(config, **fixed, cross=tuple(map(absolute, config.cross)))
+
+
+def absolute(spec: str) -> str:
+    """A path from the root; what is no path ('', demo:..., asset:...) as it is."""
+    return spec if not spec or spec.startswith(("demo:", "asset:")) else str(Path(spec).absolute())
 
 
 def scheduled(config: Config, controls: Controls, phase: str, epoch: int) -> Controls:
@@ -236,8 +248,12 @@ def load_toml(path: Path, **overrides) -> Config:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
     knobs = values.pop("controls", {})
-    preset = overrides.pop("preset", None) or values.pop("preset", "released")
-    values.pop("preset", None)
+    if not isinstance(knobs, dict):
+        raise UserError(f"{path}: controls is {knobs!r}; it must be a table, [controls] with a line for each control.")
+    asked, own = overrides.pop("preset", None), values.pop("preset", None)
+    if asked and own and asked != own:
+        raise UserError(f"{path} names the preset {own!r} and --preset {asked!r}; drop --preset or take the file's.")
+    preset = asked or own or "released"
     config = make_config(preset, **{**values, **{k: v for k, v in overrides.items() if k in SETTINGS}})
     held = {**dataclasses.asdict(config.controls), **knobs, **{k: v for k, v in overrides.items() if k not in SETTINGS}}
     return replace(config, controls=checked(Controls, held))

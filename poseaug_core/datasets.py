@@ -85,7 +85,8 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     specs = [config.source, *([config.source_test] if config.source_test else []), *config.cross]
     sets = []
     for number, spec in enumerate(specs):
-        sets.append(read_poses(spec, rig=config.rig, seed=config.seed, progress=_part(progress, number, len(specs))))
+        part = _part(progress, number, len(specs))
+        sets.append(read_poses(spec, rig=config.rig, seed=config.data_seed, progress=part))
     source, *rest = sets
     notes: tuple[str, ...] = ()
     if config.source_test:
@@ -93,6 +94,10 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     else:
         source, source_test, note = hold_out(source)
         notes = (note,)
+    if len(source) < 2:
+        raise UserError(
+            f"{source.name} leaves {len(source)} pose to train on, at least 2 are needed; name a larger --source."
+        )
     cross: dict[str, Poses] = {}
     for poses in rest:
         cross[_unused(poses.name.replace("/", " "), ("source", "source_test", *cross))] = poses

@@ -32,7 +32,8 @@ WEIGHTS = "demo_estimator.safetensors"
 def demo_config(**overrides) -> Config:
     """The demo's config; starts from the pre-trained estimator where the program came with one."""
     try:
-        weights = {"estimator_weights": str(asset(WEIGHTS))}
+        asset(WEIGHTS)
+        weights = {"estimator_weights": f"asset:{WEIGHTS}"}  # found again wherever the program is
     except FileNotFoundError:
         weights = {}
     return make_config(PRESET, **{**DEMO, **weights, **overrides})

@@ -52,8 +52,17 @@ class Setting:
         if self.kind == "choice" and value not in self.choices:
             raise UserError(f"{self.name} is {value!r}; choose one of {', '.join(self.choices)}.")
         if self.kind == "list":
-            return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else tuple(value)
-        return str(value)
+            return self._check_list(value)
+        if not isinstance(value, str):
+            raise UserError(f"{self.name} is {value!r}; it must be text, in quotes.")
+        return value
+
+    def _check_list(self, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return tuple(v.strip() for v in value.split(",") if v.strip())
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise UserError(f'{self.name} is {value!r}; it must be a list of texts, such as ["a.h5", "b.h5"].')
+        return tuple(value)
 
     def _check_number(self, value: Any) -> float | int:
         try:

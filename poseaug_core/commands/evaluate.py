@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from poseaug_core.commands.terminal import json_option, print_json, print_table, progress_bar, read_estimator
+from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 
 PROTOCOLS = ("poseaug16", "3dhp14")
@@ -15,11 +18,11 @@ PROTOCOLS = ("poseaug16", "3dhp14")
 @click.option("--on", "specs", required=True, multiple=True, help="Poses to evaluate on, as --source; may be repeated.")
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Only this one; both by default.")
 @click.option("--flip/--no-flip", default=True, help="Average with the mirrored answer. [default: flip]")
-@click.option("--rig", default="lab", metavar="lab|wild", help="Cameras that film motion capture. [default: lab]")
-@click.option("--seed", default=0, help="Seeds the filming of motion capture. [default: 0]")
+@click.option("--rig", metavar="lab|wild", help="Cameras that film motion capture. [default: the run's, else lab]")
+@click.option("--data-seed", type=int, help="Seeds the demo's sets and the filming. [default: the run's, else 0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
 @json_option
-def evaluate(run, specs, protocol, flip, rig, seed, device, as_json) -> None:
+def evaluate(run, specs, protocol, flip, rig, data_seed, device, as_json) -> None:
     """Errors of the estimator in a run folder (its latest checkpoint) or a .safetensors file.
 
     Training flips on cross-dataset sets and not on the source's own test set. MPJPE and PA-MPJPE in millimetres,
@@ -29,8 +32,11 @@ def evaluate(run, specs, protocol, flip, rig, seed, device, as_json) -> None:
     from poseaug_core.estimators import make_estimator
     from poseaug_core.evaluation import evaluate as errors_on
     from poseaug_core.readers import read_poses
+    from poseaug_core.runs import Run
 
     weights, kind = read_estimator(run)
+    own = Run.open(run).config if (Path(run) / "config.toml").is_file() else Config()
+    rig, data_seed = rig or own.rig, own.data_seed if data_seed is None else data_seed
     device = choose_device(device)
     estimator = make_estimator(kind["name"], kind["width"])
     try:
@@ -41,7 +47,7 @@ def evaluate(run, specs, protocol, flip, rig, seed, device, as_json) -> None:
     result = {"estimator": kind["name"], "from": str(run), "flip": flip, "sets": []}
     with progress_bar() as progress:
         for spec in specs:
-            poses = read_poses(spec, rig=rig, seed=seed, progress=progress)
+            poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress)
             found = errors_on(estimator, poses.to(device), flip, progress=progress)
             found = {k: v for k, v in found.items() if protocol is None or k.startswith(f"{protocol}/")}
             result["sets"].append({"on": spec, "poses": len(poses), "metrics": found})

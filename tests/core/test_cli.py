@@ -337,3 +337,48 @@ def test_a_full_disk_is_said_and_leaves_nothing(folder, tmp_path, monkeypatch):
     out = tmp_path / "e.safetensors"
     assert "4,096 bytes free" in refused(poseaug("export", "estimator", folder / "a", "--out", out))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("cross = 5", "cross is 5; it must be a list of texts"),
+        ("cross = [1]", "cross is [1]; it must be a list of texts"),
+        ("controls = 5", "controls is 5; it must be a table"),
+        ('preset = ["a"]', "no preset ['a']; choose one of"),
+        ("source = [1]", "source is [1]; it must be text"),
+        ("seed = []", "seed is []"),
+    ],
+)
+def test_wrong_kinds_in_toml_are_refused(tmp_path, text, sentence):
+    (tmp_path / "my.toml").write_text(text)
+    assert sentence in refused(poseaug("train", "--config", tmp_path / "my.toml", "--out", tmp_path / "run"))
+
+
+def test_a_preset_beside_a_file_that_names_another_is_refused(folder, tmp_path):
+    words = ["train", "--config", folder / "a" / "config.toml", "--out", tmp_path / "run", "--preset"]
+    assert "names the preset 'released' and --preset 'small_data'" in refused(poseaug(*words, "small_data"))
+    assert poseaug(*words, "released", "--epochs", "0").exit_code == 0
+
+
+def test_paths_are_kept_from_the_root(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    words = ["--source", "source.npz", "--cross", "wild.npz", "--cross", "demo:cross?size=0.1", "--epochs", "0"]
+    assert poseaug("train", *FLAGS, *words, "--out", tmp_path / "run").exit_code == 0
+    config = Run.open(tmp_path / "run").config
+    assert config.source == str(folder / "source.npz") and config.source_test == ""
+    assert config.cross == (str(folder / "wild.npz"), "demo:cross?size=0.1")
+    monkeypatch.chdir(tmp_path)
+    assert poseaug("train", "--resume", "run").exit_code == 0
+
+
+def test_evaluating_a_run_takes_its_own_data_seed(folder, tmp_path):
+    words = ["--cross", "demo:cross?size=0.1", "--data-seed", "3", "--pretrain-epochs", "0", "--epochs", "0"]
+    done = poseaug("train", *data(folder), *FLAGS, *words, "--out", tmp_path / "run", "--json")
+    trained = json.loads(done.stdout)["evaluation"]["demo cross/poseaug16/mpjpe"]
+    own, other = (
+        json.loads(poseaug("evaluate", tmp_path / "run", "--on", "demo:cross?size=0.1", "--json", *more).stdout)
+        for more in ([], ["--data-seed", "0"])
+    )
+    own, other = (found["sets"][0]["metrics"]["poseaug16/mpjpe"] for found in (own, other))
+    assert own == pytest.approx(trained, abs=1e-3) and other != pytest.approx(trained, abs=1e-3)
