@@ -18,6 +18,8 @@ from poseaug_studio.views_painter import paint
 ROUND = 7
 #: Share of the card's height kept around the image border, for joints that fall outside it.
 MARGIN = 0.05
+#: Metres before the camera from which a joint has a place in the image.
+NEAR = 0.05
 
 
 def stage_number(snapshot: Snapshot, row: int, stage: str) -> str:
@@ -162,32 +164,51 @@ class ProjectionStrip(QWidget):
         painter.drawLine(QPointF(border.center().x(), border.top()), QPointF(border.center().x(), border.bottom()))
         painter.drawLine(QPointF(border.left(), border.center().y()), QPointF(border.right(), border.center().y()))
         thick = float(np.clip(0.014 * card.height(), 1.6, 3.2))
+        room = card.adjusted(5, 5, -5, -5)
+        ahead = snapshot.xyz[:, row, :, 2] > NEAR
         if index and look.ghost:
             ghost = paint(ghost_colour(index, self._theme, look), 0.5)
-            self._paint_limbs(
-                painter, place(snapshot.uv[index - 1, row]), [ghost] * self._skeleton.bone_count, thick * 0.5
-            )
+            colours = [ghost] * self._skeleton.bone_count
+            self._paint_limbs(painter, place(stages[index - 1]), ahead[index - 1], colours, thick * 0.5, room)
         bones, _ = limb_colours(snapshot, row, STAGES[index], self._skeleton, self._theme, look)
         points = place(uv)
-        self._paint_limbs(painter, points, [paint(colour) for colour in bones], thick)
+        self._paint_limbs(painter, points, ahead[index], [paint(colour) for colour in bones], thick, room)
         head = points[self._skeleton.names.index("head")] if "head" in self._skeleton.names else None
-        if head is not None:
+        if head is not None and ahead[index][self._skeleton.names.index("head")]:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(paint(bones[self._skeleton.names.index("head") - 1]))
             painter.drawEllipse(QPointF(*head), 1.35 * thick, 1.35 * thick)
         outside = np.abs(uv).max(axis=1) > 1
         painter.setPen(QPen(QColor(self._theme.bad), 1.4))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        room = card.adjusted(5, 5, -5, -5)
-        for x, y in points[outside]:
+        for x, y in points[outside & ahead[index]]:
             # A joint beyond the card is marked on its edge.
             held = QPointF(min(max(x, room.left()), room.right()), min(max(y, room.top()), room.bottom()))
             painter.drawEllipse(held, thick + 1.2, thick + 1.2)
 
-    def _paint_limbs(self, painter: QPainter, points: np.ndarray, colours: list[QColor], thick: float) -> None:
+    def _paint_limbs(
+        self, painter: QPainter, points: np.ndarray, ahead: np.ndarray, colours: list[QColor], thick: float,
+        room: QRectF,
+    ) -> None:  # fmt: skip
+        """Limbs up to the edge of ``room``; one with an end behind the camera has no projection and is left out."""
         for (parent, child), colour in zip(self._skeleton.edges, colours, strict=True):
-            painter.setPen(QPen(colour, thick, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawLine(QPointF(*points[parent]), QPointF(*points[child]))
+            ends = clipped(points[parent], points[child], room) if ahead[parent] and ahead[child] else None
+            if ends is not None:
+                painter.setPen(QPen(colour, thick, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+                painter.drawLine(*ends)
+
+
+def clipped(a: np.ndarray, b: np.ndarray, room: QRectF) -> tuple[QPointF, QPointF] | None:
+    """The stretch of the line from a to b (2,) that lies within a rectangle (Liang and Barsky), None without any."""
+    enter, leave, along = 0.0, 1.0, b - a
+    for axis, low, high in ((0, room.left(), room.right()), (1, room.top(), room.bottom())):
+        if along[axis] == 0:
+            if not low <= a[axis] <= high:
+                return None
+            continue
+        first, last = sorted(((low - a[axis]) / along[axis], (high - a[axis]) / along[axis]))
+        enter, leave = max(enter, first), min(leave, last)
+    return (QPointF(*(a + enter * along)), QPointF(*(a + leave * along))) if enter <= leave else None
 
 
 def paint_inside(theme: Theme) -> QColor:

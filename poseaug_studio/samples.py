@@ -60,7 +60,7 @@ def badges(snapshot: Snapshot, sort: str) -> list[str]:
         return [f"{value:.2f}" for value in implausibility(snapshot)]
     if sort == "Angle":
         return [f"{value:.0f}°" for value in turned(snapshot)]
-    return [f"×{value:.1f}" for value in hardness(snapshot)]
+    return [f"×{value:.1f}" if value < 10 else f"×{value:.0f}" for value in hardness(snapshot)]
 
 
 class ThumbnailStrip(QAbstractScrollArea):
@@ -76,6 +76,7 @@ class ThumbnailStrip(QAbstractScrollArea):
         self.row = 0
         self.hovered = -1
         self.drawn = 0
+        self.empty = "Poses appear when training starts"
         self._snapshot: Snapshot | None = None
         self._badges: list[str] = []
         self._pixmaps: dict[int, QPixmap] = {}
@@ -89,7 +90,7 @@ class ThumbnailStrip(QAbstractScrollArea):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:
-        return QSize(600, 104)
+        return QSize(600, 120)
 
     def show_snapshot(self, snapshot: Snapshot | None, order: list[int], numbers: list[str]) -> None:
         if snapshot is not self._snapshot:
@@ -177,7 +178,7 @@ class ThumbnailStrip(QAbstractScrollArea):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._snapshot is None:
             painter.setPen(QColor(self.theme.muted))
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, "Poses appear when training starts")
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.empty)
         seen = QRectF(self.viewport().rect())
         for place, row in enumerate(self.order):
             rect = self.cell_rect(place)

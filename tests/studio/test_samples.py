@@ -127,3 +127,11 @@ def test_theme_changes_the_colours(panel, qtbot):
     qtbot.wait(5)
     assert np.abs(pixels(panel.strip.grab().toImage()).astype(int) - dark).mean() > 60
     assert SORTS[0] == panel.sort
+
+
+def test_large_hardness_is_told_without_decimals():
+    snapshot = make_snapshot()
+    harder = snapshot.hardness.copy()
+    harder[1, 0], harder[1, 1] = 154.8, 3.14
+    snapshot = replace(snapshot, hardness=harder)
+    assert badges(snapshot, "As is")[:2] == ["×155", "×3.1"]

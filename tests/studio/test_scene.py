@@ -326,3 +326,33 @@ def test_without_opengl_the_painter_takes_over_and_says_so():
     assert "No OpenGL on this screen" in done.stdout
     assert "drawn by PainterViews" in done.stdout
     assert int(done.stdout.rsplit(" ", 1)[1]) > 300
+
+
+def test_limbs_end_at_the_border_of_the_card():
+    from PySide6.QtCore import QRectF
+
+    from poseaug_studio.projection import clipped
+
+    room = QRectF(0, 0, 100, 50)
+    a, b = clipped(np.array((50.0, 25.0)), np.array((350.0, 25.0)), room)
+    assert (a.x(), a.y(), b.x(), b.y()) == (50, 25, 100, 25)
+    assert clipped(np.array((-10.0, 80.0)), np.array((200.0, 90.0)), room) is None
+    assert clipped(np.array((120.0, 0.0)), np.array((120.0, 40.0)), room) is None
+
+
+def test_what_is_behind_the_camera_is_not_projected(qtbot):
+    from poseaug_studio.projection import ProjectionStrip
+
+    def picture(snapshot):
+        strip = ProjectionStrip(DARK, HUMAN16)
+        qtbot.addWidget(strip)
+        strip.resize(800, 200)
+        strip.present(snapshot, 0, Look(ghost=False))
+        return strip.grab().toImage()
+
+    seen = make_snapshot()
+    xyz = seen.xyz.copy()
+    xyz[:, 0, :, 2] = -1.0
+    behind = replace(seen, xyz=xyz)
+    nowhere = replace(behind, uv=np.zeros_like(seen.uv))
+    assert picture(behind) == picture(nowhere) != picture(seen)
