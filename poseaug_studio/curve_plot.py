@@ -51,7 +51,10 @@ class NumberAxis(pg.AxisItem):
 
     def tickStrings(self, values, scale, spacing) -> list[str]:
         if self.logMode:
-            return [f"{10**value:g}" for value in values]
+            # Below a decade the 2 and the 5 are enough; more of them crowd.
+            told = [f"{10**value:g}" for value in values]
+            kept = lambda text: text.replace(".", "").lstrip("0")[:1] in ("1", "2", "5")  # noqa: E731
+            return [text if kept(text) else "" for text in told]
         digits = max(0, int(np.ceil(-np.log10(spacing) - 1e-9)))
         return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
 
@@ -93,7 +96,7 @@ class CurvePlot(pg.PlotWidget):
         self._title.setPos(0, -4)
         self._steps = pg.LabelItem("step", justify="right")
         self._steps.setParentItem(item.vb)
-        self._steps.anchor((1, 1), (1, 1))
+        self._steps.anchor((1, 1), (1, 1), offset=(-6, 6))
         item.vb.sigRangeChangedManually.connect(self._hold)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.scene().sigMouseMoved.connect(self._hovered)

@@ -19,7 +19,7 @@ from poseaug_studio.selection import Selection
 from poseaug_studio.theme import Theme
 
 #: Milliseconds between two redraws while rows come in, and points of a curve: what a window can afford beside 3D views.
-PERIOD = 250
+PERIOD = 1000
 POINTS = 400
 #: Width in pixels from which everything in the bar has its full name.
 ROOMY = 600
@@ -98,7 +98,7 @@ class CurvesPanel(PlotPanel):
         return QSize(640, 260)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(390, 170)
+        return QSize(390, 130)
 
     # what comes in
 

@@ -33,6 +33,7 @@ class RunBar(QFrame):
         self.setFixedHeight(52)
         self.status = Status(state="idle")
         self.resumable = False
+        self._sign = ("", "")
         self.asked = ""  # what was clicked and is not yet acknowledged by the trainer
         self.train = QPushButton("Train", objectName="primary", minimumWidth=92)
         self.train.clicked.connect(self._toggle)
@@ -103,7 +104,10 @@ class RunBar(QFrame):
         self.train.setText("Pause" if moving else words.get(state, "Resume" if self.asked == "pause" else "Train"))
         self.train.setEnabled(state != "elsewhere" and self.asked != "stop")
         self.train.setToolTip("Another process trains this run" if state == "elsewhere" else "")
-        self.train.setIcon(icons.icon("pause" if moving else "train", on_accent, on_accent))
+        sign = ("pause" if moving else "train", on_accent)
+        if sign != self._sign:
+            self._sign = sign
+            self.train.setIcon(icons.icon(*sign, on_accent))
         self.train.setIconSize(QSize(14, 14))
         self.step.setEnabled(state in ("running", "paused"))
         self.stop.setEnabled(state in ("running", "paused", "preparing") and self.asked != "stop")
@@ -115,10 +119,12 @@ class RunBar(QFrame):
         color = colors.get(s.state, t.muted)
         word = {"pause": "Pausing\u2026", "stop": "Stopping\u2026"}.get(self.asked, STATES.get(s.state, s.state))
         self.pill.setText(word)
-        self.pill.setStyleSheet(
+        dress = (
             f"background: {mix(t.surface, color, 0.18)}; color: {mix(color, t.text, 0.25)}; border-radius: 11px;"
             "padding: 0 10px; font-size: 12px; font-weight: 600;"
         )
+        if dress != self.pill.styleSheet():  # a style sheet set anew is laid out anew
+            self.pill.setStyleSheet(dress)
         self.phase.setText(
             s.message
             if s.state == "preparing" and s.message

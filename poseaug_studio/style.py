@@ -99,6 +99,12 @@ def image(name: str, color: str) -> str:
     return path.as_posix()
 
 
+def rgba(color: str, opacity: float) -> str:
+    """'#rrggbb' with an opacity, 0..1, as a style sheet says it."""
+    red, green, blue, _ = QColor(color).getRgb()
+    return f"rgba({red}, {green}, {blue}, {round(255 * opacity)})"
+
+
 def sheet(theme: Theme) -> str:
     """The style sheet. Colours come from the theme alone; everything sits on a grid of 8 (or 4) pixels."""
     t = theme
@@ -228,6 +234,9 @@ QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: none;
   border-bottom: 1px solid {mix(t.line, t.bad, 0.5)}; }}
 #banner[kind="note"] {{ background: {mix(t.surface, t.accent, 0.14)};
   border-bottom: 1px solid {mix(t.line, t.accent, 0.5)}; }}
+#drop {{ background: {rgba(t.background, 0.8)}; border: 2px dashed {t.accent}; border-radius: 10px; color: {t.text};
+  font-size: 18px; font-weight: 600; }}
+#waiting {{ background: {t.surface}; color: {t.muted}; font-size: 14px; border-radius: 7px; }}
 #palette {{ background: {t.raised}; border: 1px solid {mix(t.line, t.text, 0.1)}; border-radius: 10px; }}
 #palette QLineEdit {{ border: none; background: transparent; font-size: 15px; padding: 10px 12px; }}
 #palette QListWidget {{ border: none; background: transparent; border-top: 1px solid {t.line}; border-radius: 0; }}

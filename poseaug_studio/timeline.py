@@ -240,8 +240,9 @@ class Timeline(QFrame):
 
     def show_position(self, shown: int | None, training: bool) -> None:
         """shown: the recorded step on screen, None for the newest. training: whether more will come."""
-        self.track.shown, self.training = shown, training
-        self._show()
+        if (shown, training) != (self.track.shown, self.training):
+            self.track.shown, self.training = shown, training
+            self._show()
 
     def _show(self) -> None:
         t, steps, shown = self.theme, self.track.steps, self.track.shown

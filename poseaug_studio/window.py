@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
+    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
@@ -65,6 +66,8 @@ class StudioWindow(QMainWindow):
         for part, stretch in ((self.banner, 0), (self.pages, 1), (self.jobs, 0)):
             layout.addWidget(part, stretch)
         self.setCentralWidget(page)
+        self.drop_frame = QLabel("Drop to open", page, objectName="drop", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.drop_frame.hide()
         self.commands = Commands(self)
         add_commands(self)
         self._connect()
@@ -133,6 +136,7 @@ class StudioWindow(QMainWindow):
 
     def _show_status(self, status: Status) -> None:
         self.workspace.runbar.show_status(status, self.session.resumable)
+        self.workspace.show_waiting(self._waiting(status))
         self.workspace.timeline.show_position(self.session.shown, self.session.followed)
         self._show_used()
         folder = self.session.folder
@@ -140,6 +144,14 @@ class StudioWindow(QMainWindow):
         if folder and status.state in (*ENDED, "running", "elsewhere") and folder != self._remembered:
             self._remembered = folder
             library.remember(folder, self.settings)
+
+    def _waiting(self, status: Status) -> str:
+        """What happens before the first poses are there; '' afterwards."""
+        if status.state != "preparing" or self.session.snapshot is not None:
+            return ""
+        what = "demo" if self.session.config.source.startswith("demo:") else "poses"
+        loading = not status.message or status.message == "loading"
+        return f"Loading the {what}\u2026" if loading else f"{status.message[:1].upper()}{status.message[1:]}\u2026"
 
     def _ended(self) -> None:
         if self._closing:
@@ -322,9 +334,16 @@ class StudioWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
+            self.drop_frame.setGeometry(self.centralWidget().rect())
+            self.drop_frame.raise_()
+            self.drop_frame.show()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_frame.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        self.drop_frame.hide()
         event.acceptProposedAction()
         QTimer.singleShot(0, lambda: self.open_paths(paths))
 

@@ -39,6 +39,8 @@ PANELS = {
 TITLES = {"knobs": "Knobs", "kcs": "KCS parts", "curves": "Curves", "distributions": "View points and positions"}
 #: Below this height the lower docks share one place as tabs.
 TABS_BELOW = 860
+#: What the samples panel needs beside its thumbnails.
+STRIP_HEAD = 24
 #: Milliseconds between two panels taking a snapshot: the window answers clicks in between.
 TURN_MS = 15
 
@@ -135,11 +137,14 @@ class Workspace(QWidget):
         self.split.addWidget(self._host("scene"))
         self.split.addWidget(self._host("samples"))
         self.split.setStretchFactor(0, 1)
+        self.waiting = QLabel(objectName="waiting", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.waiting.hide()
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.addWidget(self.split)
         self.area.setCentralWidget(middle)
+        self.waiting.setParent(middle)
         self._hosts_of_docks()
         self._hosts["knobs"].addWidget(self.knobs)
         self.default_layout()
@@ -184,9 +189,10 @@ class Workspace(QWidget):
             self.area.splitDockWidget(curves, distributions, Qt.Orientation.Horizontal)
         wide = self.window().width() >= 1500
         self.area.resizeDocks(
-            [self.docks["knobs"], self.docks["kcs"]], [280, 320] if wide else [248, 264], Qt.Orientation.Horizontal
+            [self.docks["knobs"], self.docks["kcs"]], [280, 330] if wide else [248, 264], Qt.Orientation.Horizontal
         )
-        self.area.resizeDocks([curves], [290 if not small else 190], Qt.Orientation.Vertical)
+        self.split.setSizes([1000, 120 + STRIP_HEAD])
+        self.area.resizeDocks([curves], [290 if not small else 150], Qt.Orientation.Vertical)
         if not small:
             self.area.resizeDocks([curves, distributions], [560, 440], Qt.Orientation.Horizontal)
 
@@ -221,6 +227,16 @@ class Workspace(QWidget):
         if self._snapshot is not None:
             self._mark_stale()
         QTimer.singleShot(0, self.build)
+
+    def show_waiting(self, sentence: str) -> None:
+        """A quiet sentence over the views while there is nothing in them to see; '' takes it away."""
+        if sentence != self.waiting.text():
+            self.waiting.setText(sentence)
+        if bool(sentence) == self.waiting.isHidden():
+            self.waiting.setVisible(bool(sentence))
+        if sentence:
+            self.waiting.setGeometry(self.split.geometry())
+            self.waiting.raise_()
 
     def showEvent(self, event) -> None:
         """What came while the window was away is shown now."""

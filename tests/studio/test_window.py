@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from poseaug_core.live import Status
@@ -221,3 +221,25 @@ def test_a_failed_run_with_a_checkpoint_goes_on(qtbot, window):
     assert bar.train.text() == "Continue"
     bar.show_status(Status(state="failed"))
     assert bar.train.text() == "Train again"
+
+
+def test_while_a_run_is_prepared_the_views_say_so(window):
+    waiting = window.workspace.waiting
+    window.show_workspace()
+    window._show_status(Status(state="preparing", message="building the networks"))
+    assert waiting.isVisible() and waiting.text() == "Building the networks\u2026"
+    window._show_status(Status(state="running"))
+    assert not waiting.isVisible()
+
+
+def test_a_file_dragged_over_the_window_frames_it(window, tmp_path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "people.npz"))])
+    window.dragEnterEvent(
+        QDragEnterEvent(
+            QPoint(9, 9), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+    )
+    assert window.drop_frame.isVisible() and window.drop_frame.size() == window.centralWidget().size()
+    window.dragLeaveEvent(QDragLeaveEvent())
+    assert not window.drop_frame.isVisible()
