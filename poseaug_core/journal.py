@@ -59,7 +59,10 @@ class Journal:
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Rewrite the file with the complete rows that are wanted."""
-        rows = [row for row in self.read()[0] if wanted(row)]
+        self.rewrite([row for row in self.read()[0] if wanted(row)])
+
+    def rewrite(self, rows: list[dict[str, Any]]) -> None:
+        """These rows in place of the file's, whole or not at all."""
         with replacing(self.path) as part:
             part.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
 

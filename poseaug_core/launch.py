@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from poseaug_core.config import Config
-from poseaug_core.controls import Controls
+from poseaug_core.config import Config, with_absolute_paths
+from poseaug_core.controls import Controls, changes
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.live import Live, Status
 
@@ -20,11 +20,15 @@ from poseaug_core.live import Live, Status
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def train(config: Config | None, folder: str | Path, live: Live, resume: bool = False):
+def train(
+    config: Config | None, folder: str | Path, live: Live, resume: bool = False, replay: str | Path | None = None
+):
     """Train config in a new run folder, or go on with the run in ``folder``; the Run, None if stopped before it began.
 
-    A resumed run keeps its own config. It goes on with live's controls; without a config (None) with those in
-    force at its checkpoint. live tells how it goes and how it ended. What fails is reported as 'failed', with the
+    A resumed run keeps its own config and goes on with the controls of its checkpoint; what was turned after it
+    comes again at its steps. With a config, what live's controls changed since the run's last counts instead.
+    replay: a run whose changes of controls are repeated at their steps, on the same data and config (config None).
+    live tells how it goes and how it ended. What fails is reported as 'failed', with the
     traceback in the run folder unless it is the user's to mend, and raised again.
     """
     # Here and not above, so that a window is open before torch is loaded, in its own thread.
@@ -44,23 +48,32 @@ def train(config: Config | None, folder: str | Path, live: Live, resume: bool = 
             run = Run.open(folder)
         else:
             require_new_folder(folder)  # before minutes of loading
+            config = config and with_absolute_paths(config)
+        if replay:
+            model = Run.open(replay)
+            config = model.config
+            live.steer(config.controls)
         began = run.config if resume else config
         use_threads(began.threads)
         data = load_data(began, progress)
         progress(1.0, "building the networks")
         from poseaug_core.trainer import Trainer
 
-        trainer = Trainer(began, data)
+        if replay:
+            require_same_data(data.summary(), model.data, str(model.path))
+        trainer = Trainer(began, data, weights=not resume)
         if resume:
             require_same_data(data.summary(), run.data, str(folder))
+            before = run.controls()
             run, tensors, meta = Run.resume(folder)
             trainer.load_state(tensors, meta)
-            if config is None:
-                live.steer(trainer.steered)
+            turned = {} if config is None else {name: new for name, _, new in changes(before, live.controls)}
+            live.steer(replace(trainer.steered, **turned))
+            run.drop_pending(set(turned))
         else:
             run = Run.create(folder, config, data.summary())
-            trainer.save(run, "latest")  # a run can be resumed whenever it is killed
-        trainer.run(live, run)
+            _begin(run, trainer, model.control_log() if replay else [])
+        trainer.run(Following(live, run.pending(), trainer.position.step), run)
         return run
     except Cancelled:
         live.report(replace(live.status, state="stopped", message="stopped before the first iteration"))
@@ -88,20 +101,34 @@ def _message(error: Exception, run) -> str:
         return f"{what}."
 
 
-class ReplayLive(Live):
-    """A Live that turns the controls as a control log says, at the same steps; the run then repeats the logged one.
+def _begin(run, trainer, pending: list[dict[str, Any]]) -> None:
+    """What lets a run be resumed whenever it is killed; where it cannot be written there is no run."""
+    try:
+        run.plan(pending)
+        trainer.save(run, "latest")
+    except BaseException:
+        run.discard()
+        raise
+
+
+class Following:
+    """A Live whose controls are turned as a control log says, at the same steps; all else is the live's own.
 
     log: rows {step, field, old, new}, ``step`` being the iterations done before the change was first used.
+    step: the iterations already done.
     """
 
-    def __init__(self, controls: Controls, log: list[dict[str, Any]]):
-        super().__init__(controls)
-        self._log, self._turns = log, 0
+    def __init__(self, live: Live, log: list[dict[str, Any]], step: int):
+        self._live, self._log, self._step = live, log, step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._live, name)
 
     def turn(self) -> Controls | None:
-        due = {row["field"]: row["new"] for row in self._log if row["step"] == self._turns}
+        """As Live.turn, with the changes due at this step made first."""
+        due = {row["field"]: row["new"] for row in self._log if row["step"] == self._step}
         if due:
-            self.steer(replace(self.controls, **due))
-        controls = super().turn()
-        self._turns += 1
+            self._live.steer(replace(self._live.controls, **due))
+        controls = self._live.turn()
+        self._step += 1
         return controls

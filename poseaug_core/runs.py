@@ -3,6 +3,7 @@
 config.toml         the fixed settings, and the controls at the start
 data.json           what it is trained and evaluated on, with a fingerprint
 controls.jsonl      every change of a control: {step, field, old, new}
+replay.jsonl        changes still to come, in the same form: of a run replayed, or dropped by a resume
 metrics.jsonl       {step, kind, values}: kind 'scalars' or 'evaluation'
 history.h5          every recorded snapshot
 checkpoints/        NAME.safetensors, each whole
@@ -50,6 +51,7 @@ class Run:
         self.history = History(path / "history.h5")
         self._controls = Journal(path / "controls.jsonl")
         self._metrics = Journal(path / "metrics.jsonl")
+        self._replay = Journal(path / "replay.jsonl")
         self._lock = None
 
     @classmethod
@@ -102,6 +104,9 @@ class Run:
         try:
             step = int(meta["step"])
             # A change logged at step k was first used by the iteration after k: at the checkpoint's it comes again.
+            # Written first: killed in between, the changes are in both files and count once.
+            dropped = [row for row in run.control_log() if row["step"] >= step]
+            run.plan([*run.pending(), *dropped], step)
             run._controls.keep(lambda row: row["step"] < step)
             # An evaluation that the checkpoint still owes comes again.
             owed = step if meta.get("owed") else step + 1
@@ -155,6 +160,23 @@ class Run:
         """Changes (field, old, new) that the iteration after ``step`` is the first to use."""
         for field, old, new in changes:
             self._controls.append({"step": step, "field": field, "old": old, "new": new})
+
+    def plan(self, changes: list[dict[str, Any]], step: int = 0) -> None:
+        """Changes of controls to make from ``step`` on; of two of a field at one step the later in the list counts."""
+        last = {(row["step"], row["field"]): row for row in changes if row["step"] >= step}
+        rows = [last[key] for key in sorted(last, key=lambda key: key[0])]
+        if rows or self._replay.path.exists():
+            self._replay.rewrite(rows)
+
+    def drop_pending(self, fields: set[str]) -> None:
+        """Forget the changes still to come of these controls, which the user has turned otherwise."""
+        if fields:
+            self.plan([row for row in self.pending() if row["field"] not in fields])
+
+    def discard(self) -> None:
+        """Remove a run that could not begin, with its folder."""
+        self.close()
+        shutil.rmtree(self.path)
 
     def log_metrics(self, step: int, values: dict[str, float], kind: str) -> None:
         """Numbers after ``step`` iterations; kind 'scalars' or 'evaluation'. Non-finite ones are kept as null."""
@@ -214,6 +236,10 @@ class Run:
     def control_log(self) -> list[dict[str, Any]]:
         """Every change of a control so far: {step, field, old, new}."""
         return self._controls.read()[0]
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Changes of controls to be made at their steps: {step, field, old, new}."""
+        return self._replay.read()[0]
 
     def controls(self) -> Controls:
         """The controls after every change so far: those at the start with the log's changes applied."""

@@ -34,14 +34,15 @@ BEST_BY = "source_test/poseaug16/mpjpe"
 class Trainer:
     """Owns networks, optimisers, generator and data on one device; used by one thread."""
 
-    def __init__(self, config: Config, data: TrainingData):
+    def __init__(self, config: Config, data: TrainingData, weights: bool = True):
+        """weights: whether to read config.estimator_weights; not before load_state, which brings all weights."""
         self.config, self.device = config, choose_device(config.device)
         self.source = data.source.to(self.device)
         self.test_sets = {"source_test": data.source_test} | dict(data.cross)
         self.test_sets = {name: poses.to(self.device) for name, poses in self.test_sets.items()}
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.networks = Networks.make(config, self.device)
-        if config.estimator_weights:
+        if config.estimator_weights and weights:
             _load_weights(self.networks.estimator, config)
         self.updates = Updates(config, self.networks, self.generator, self.device)
         self.schedule = Schedule(config, len(self.source))
@@ -123,6 +124,7 @@ class Trainer:
             controls = live.turn()
             if controls is None:
                 break
+            self.steered = live.controls  # also in a checkpoint that a kill leaves
             if steered := changes(self.controls, controls):
                 run.log_controls(self.position.step, steered)
                 self.controls = controls

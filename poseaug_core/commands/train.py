@@ -63,20 +63,15 @@ def _refuse(flag: str, given: dict[str, Any], **others) -> None:
 
 def _watched(config: Config, folder: Path, resume: bool, replay: str | None, as_json: bool) -> dict[str, Any]:
     from poseaug_core.commands.watching import watch
-    from poseaug_core.launch import ReplayLive, train
+    from poseaug_core.launch import train
     from poseaug_core.live import Live
-    from poseaug_core.runs import Run
 
     live = Live(config.controls)
-    if replay:
-        model = Run.open(replay)
-        config = model.config
-        live = ReplayLive(config.controls, model.control_log())
     failures: list[Exception] = []
 
     def work() -> None:
         try:
-            train(None if resume else config, folder, live, resume=resume)
+            train(None if resume or replay else config, folder, live, resume=resume, replay=replay)
         except Exception as error:
             failures.append(error)
 

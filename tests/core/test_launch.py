@@ -124,8 +124,7 @@ def test_replayed_equals_steered(config, tmp_path):
     steer = {2: {"lr_estimator": 3e-4}, 5: {"apply_rt": False, "tolerance_ba": 0.5}, 8: {"apply_rt": True}}
     steered = launch.train(config, tmp_path / "steered", Stopping(config, steer))
     assert len(steered.control_log()) == 4
-    replay = launch.ReplayLive(config.controls, steered.control_log())
-    replayed = launch.train(config, tmp_path / "replayed", replay)
+    replayed = launch.train(None, tmp_path / "replayed", Live(), replay=steered.path)
     plain = launch.train(config, tmp_path / "plain", Live())
     assert same(final(replayed)[0], final(steered)[0]) and replayed.control_log() == steered.control_log()
     assert not same(final(plain)[0], final(steered)[0])
@@ -221,3 +220,133 @@ def test_controls_given_to_a_resume_count(config, tmp_path):
     live = Live(Controls(tolerance_ba=1.0))
     run = launch.train(config, tmp_path / "run", live, resume=True)
     assert run.control_log() == [{"step": 4, "field": "tolerance_ba", "old": 2.0, "new": 1.0}]
+
+
+STEER = {2: {"lr_estimator": 3e-4}, 5: {"apply_rt": False, "tolerance_ba": 0.5}, 8: {"apply_rt": True}}
+
+
+def broken_off(config, folder, monkeypatch, at: int, saved_at: int, live, **more):
+    """A run killed before iteration ``at``, whose last checkpoint is of the iterations before ``saved_at``."""
+    from poseaug_core.trainer import Trainer
+
+    step = Trainer.step
+
+    def breaking(self, controls):
+        assert self.position.step != at, "broken"
+        step(self, controls)
+
+    due = lambda self, what, before: what == "checkpoint" and before.step + 1 == saved_at  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", breaking)
+        patch.setattr(Trainer, "_due", due)
+        with pytest.raises(AssertionError, match="broken"):
+            launch.train(config, folder, live, **more)
+    assert Run.open(folder).load_checkpoint()[1]["step"] == saved_at
+
+
+@pytest.mark.parametrize("studio", [False, True])
+def test_steered_and_killed_and_resumed_equals_uninterrupted(config, tmp_path, monkeypatch, studio):
+    """Changes logged after the checkpoint come again at their steps, whoever resumes."""
+    config = replace(config, evaluate_epochs=0)
+    whole = launch.train(config, tmp_path / "whole", Stopping(config, STEER))
+    broken_off(config, tmp_path / "killed", monkeypatch, 10, 4, Stopping(config, STEER))
+    killed = Run.open(tmp_path / "killed")
+    assert len(killed.control_log()) == 4
+    shown = replace(config, controls=killed.controls()) if studio else None
+    resumed = launch.train(shown, killed.path, Live(killed.controls() if studio else None), resume=True)
+    assert resumed.control_log() == whole.control_log()
+    assert same(final(resumed)[0], final(whole)[0])
+
+
+def test_what_is_turned_before_resuming_counts_over_what_would_come_again(config, tmp_path, monkeypatch):
+    broken_off(config, tmp_path / "killed", monkeypatch, 10, 4, Stopping(config, STEER))
+    killed = Run.open(tmp_path / "killed")
+    live = Live(replace(killed.controls(), tolerance_ba=1.5))
+    resumed = launch.train(config, killed.path, live, resume=True)
+    assert [(row["step"], row["new"]) for row in resumed.control_log() if row["field"] == "tolerance_ba"] == [(4, 1.5)]
+    assert [row["step"] for row in resumed.control_log() if row["field"] == "apply_rt"] == [5, 8]
+
+
+def test_an_interrupted_replay_goes_on_as_a_replay(config, tmp_path):
+    steered = launch.train(config, tmp_path / "steered", Stopping(config, STEER))
+    stopped = launch.train(None, tmp_path / "again", Stopping(config, stop_at=4), replay=steered.path)
+    assert len(stopped.control_log()) == 1
+    resumed = launch.train(None, tmp_path / "again", Live(), resume=True)
+    assert resumed.control_log() == steered.control_log() and same(final(resumed)[0], final(steered)[0])
+
+
+def test_replay_on_other_data_is_refused(config, tmp_path):
+    launch.train(config, tmp_path / "run", Stopping(config, stop_at=2))
+    write_arrays(small_poses(50, 9), tmp_path / "source.npz")
+    with pytest.raises(UserError, match="began with 30 poses as source .*put the file back"):
+        launch.train(None, tmp_path / "again", Live(), replay=tmp_path / "run")
+    assert not (tmp_path / "again").exists()
+
+
+def test_resume_needs_no_weights_file(config, tmp_path):
+    from poseaug_core.checkpoints import write_checkpoint
+
+    first = launch.train(config, tmp_path / "first", Live())
+    tensors = {k: v for k, v in final(first)[0].items() if k.startswith("estimator.")}
+    weights = write_checkpoint(tmp_path / "weights.safetensors", tensors, {})
+    config = replace(config, estimator_weights=str(weights))
+    whole = launch.train(config, tmp_path / "whole", Live())
+    launch.train(config, tmp_path / "run", Stopping(config, stop_at=3))
+    weights.unlink()
+    resumed = launch.train(None, tmp_path / "run", Live(), resume=True)
+    assert same(final(resumed)[0], final(whole)[0]) and resumed.read(0).phase == "poseaug"
+
+
+def test_no_run_is_left_where_its_first_checkpoint_cannot_be_written(config, tmp_path, monkeypatch):
+    """The limit of a file's size is real: a disk that ends in the middle of the checkpoint."""
+    import resource
+    import signal
+
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UserError, match="latest.safetensors"):
+            launch.train(config, tmp_path / "run", live := Live())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert live.status.state == "failed" and not (tmp_path / "run").exists()
+
+
+def test_data_do_not_depend_on_the_seed_of_the_training():
+    """The demo's people, and motion capture filmed, follow data_seed alone."""
+    spec = {"source": "demo:source_test?size=0.5", "source_test": "demo:source_test?size=0.5"}
+    one, two, other = (load_data(make_config(**spec, **s)) for s in ({}, {"seed": 5}, {"data_seed": 5}))
+    assert fingerprint(one.source) == fingerprint(two.source) != fingerprint(other.source)
+
+
+def test_a_source_of_one_pose_is_refused(config, tmp_path):
+    one = small_poses(40, 1)
+    write_arrays(one.take(slice(0, 1)), tmp_path / "one.npz")
+    with pytest.raises(UserError, match="1 pose to train on, at least 2"):
+        load_data(replace(config, source=str(tmp_path / "one.npz"), source_test=str(tmp_path / "wild.npz")))
+    write_arrays(one.take(torch.tensor([0, 10])), tmp_path / "two.npz")
+    with pytest.raises(UserError, match="1 pose to train on, at least 2"):
+        load_data(replace(config, source=str(tmp_path / "two.npz")))
+
+
+def test_the_demo_names_its_weights_wherever_the_program_is():
+    from poseaug_core.demo import demo_config
+
+    assert demo_config().estimator_weights == "asset:demo_estimator.safetensors"
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_exported_pairs_have_swapped_bone_lengths(config, tmp_path, swap):
+    """With the stretching of bones off, lengths are those of a template, or the pose's own."""
+    from poseaug_core.augmenting import augmented_pairs
+    from poseaug_core.skeleton import HUMAN16
+
+    config = replace(config, swap_bone_lengths=swap)
+    run = launch.train(config, tmp_path / "run", Stopping(config, stop_at=2))
+    source, templates = small_poses(40, 1), torch.full((1, 15), 0.31)
+    controls = Controls(apply_ba=False, apply_bl=False, apply_rt=False)
+    made = augmented_pairs(config, controls, final(run)[0], source, templates, 0)
+    assert len(made) > 0
+    found = (HUMAN16.lengths(made.xyz) - 0.31).abs().max() < 1e-4
+    assert bool(found) is swap
