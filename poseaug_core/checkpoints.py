@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,19 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors on the CPU, meta) of a checkpoint; UserError for a missing, foreign or damaged file."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["meta"])
+
+
+def read_meta(path: str | Path) -> dict[str, Any]:
+    """The meta of a checkpoint alone, from the file's header. Raises UserError."""
+    with _opened(path) as file:
+        return json.loads(file.metadata()["meta"])
+
+
+@contextmanager
+def _opened(path: str | Path):
+    """The open file; whatever is wrong with it, also while it is read, becomes a UserError."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
@@ -39,8 +53,9 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise UserError(f"{path} does not exist; name a run folder or a .safetensors file in its checkpoints folder.")
     try:
         with safe_open(path, "pt") as file:
-            meta = json.loads((file.metadata() or {})["meta"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta
+            if "meta" not in (file.metadata() or {}):
+                raise KeyError("meta")
+            yield file
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         what = "it has no 'meta' entry" if isinstance(error, KeyError) else str(error).split("\n")[0]
         raise UserError(f"{path} is not a checkpoint of this program ({what}); name another file.") from error

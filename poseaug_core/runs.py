@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poseaug_core.checkpoints import read_checkpoint, write_checkpoint
+from poseaug_core.checkpoints import read_checkpoint, read_meta, write_checkpoint
 from poseaug_core.config import Config, load_toml, save_toml
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
@@ -257,6 +257,13 @@ class Run:
         """Names of the checkpoints, oldest first."""
         files = sorted((self.path / "checkpoints").glob("[!.]*.safetensors"), key=lambda file: file.stat().st_mtime)
         return [file.stem for file in files]
+
+    @property
+    def finished(self) -> bool:
+        """Whether training went to its end, by the last checkpoint."""
+        path = self._checkpoint("latest")
+        meta = read_meta(path) if path.is_file() else {}
+        return meta.get("position", {}).get("phase") == "done" and not meta.get("owed")
 
     def failure(self) -> str | None:
         """The traceback of a failed run, None for others."""

@@ -63,21 +63,27 @@ class Schedule:
         rows = {"estimate augmented": kept, "estimate mixed": kept + self.poses}.get(stage, self.poses)
         return self.batches(rows)
 
-    def total(self) -> int:
-        """Iterations of the whole run if every augmented pair is kept."""
-        lengths = [("pretrain", e) for e in range(self.pretrain_epochs)]
-        lengths += [("poseaug", e) for e in range(self.config.epochs)]
-        kept = self.batches(self.poses) * self.batch  # the last batch of a pass wraps around
-        return sum(self.iterations(s, kept) for phase, epoch in lengths for s in self.stages(phase, epoch))
+    def left(self, position: Position, kept: int) -> int:
+        """Iterations from a position to the end of the run if every epoch keeps so many augmented pairs."""
+        if position.phase == "done":
+            return 0
+        stages = self.stages(position.phase, position.epoch)[position.stage :]
+        ahead = [(position.phase, e) for e in range(position.epoch + 1, self._epochs(position.phase))]
+        if position.phase == "pretrain":
+            ahead += [("poseaug", e) for e in range(self.config.epochs)]
+        stages += tuple(stage for phase, epoch in ahead for stage in self.stages(phase, epoch))
+        return sum(self.iterations(stage, kept) for stage in stages) - position.iteration
+
+    def _epochs(self, phase: str) -> int:
+        return self.pretrain_epochs if phase == "pretrain" else self.config.epochs
 
     def start(self) -> Position:
         return self._settle(Position(), 0)
 
     def _settle(self, position: Position, kept: int) -> Position:
         """The position itself, or the first one after it that has something to do."""
-        epochs = {"pretrain": self.pretrain_epochs, "poseaug": self.config.epochs}
         while position.phase != "done":
-            if position.epoch >= epochs[position.phase]:
+            if position.epoch >= self._epochs(position.phase):
                 phase = "poseaug" if position.phase == "pretrain" else "done"
                 position = replace(position, phase=phase, epoch=0, stage=0, iteration=0)
             elif position.stage >= len(self.stages(position.phase, position.epoch)):

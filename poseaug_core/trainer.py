@@ -204,7 +204,8 @@ class Trainer:
     def _status(self, live: Live, state: str, at: Position, clock: _Clock) -> Status:
         phases = {"pretrain": self.schedule.pretrain_epochs, "poseaug": self.config.epochs}
         stage = self.schedule.stages(at.phase, at.epoch)[at.stage] if at.phase in phases else ""
-        left = self.schedule.total() - self.position.step
+        # As many pairs as the last epoch kept; before the first, all of them.
+        left = self.schedule.left(self.position, len(self.epoch.kept) or len(self.epoch.usable))
         return replace(
             live.status,
             state=state,
@@ -212,11 +213,11 @@ class Trainer:
             phase=at.phase,
             stage=stage,
             step=self.position.step,
-            steps=self.schedule.total(),
+            steps=self.position.step + left,
             epoch=at.epoch,
             epochs=phases.get(at.phase, 0),
             rate=clock.rate,
-            eta=max(left, 0) / clock.rate if clock.rate else None,
+            eta=left / clock.rate if clock.rate else None,
             done=1.0,
             device=str(self.device),
             memory=memory_held(self.device),

@@ -74,6 +74,11 @@ class History:
         """The last step that anything is known of."""
         return max([*self.steps[-1:], *(int(row["step"]) for row in self.rows[-1:])], default=0)
 
+    def fit(self, total: int) -> None:
+        """Let the last phase end with the run, which is shorter the fewer augmented pairs are kept."""
+        if self.spans and total > self.spans[-1].start:
+            self.spans[-1] = replace(self.spans[-1], stop=total)
+
     def cut(self, run) -> bool:
         """Whether the run was resumed elsewhere from before its end: what is known here is not in it any more."""
         steps = run.steps()[: len(self.steps)]
@@ -85,10 +90,12 @@ class History:
 
     def status(self, run) -> Status:
         """What to say of a run that nobody trains here: 'elsewhere' while another process does."""
-        total = max(self.last, self.spans[-1].stop if self.spans else 0)
+        finished = run.finished
+        self.fit(self.last if finished else max(self.last, self.spans[-1].stop if self.spans else 0))
+        total = self.spans[-1].stop if self.spans else self.last
         phase = next((span.name for span in self.spans if self.last <= span.stop), "poseaug")
         warm = phase == "warm-up"
-        failed, ended = run.failure() is not None, "finished" if self.last >= total else "stopped"
+        failed, ended = run.failure() is not None, "finished" if finished else "stopped"
         return Status(
             state="elsewhere" if run.being_written() else "failed" if failed else ended,
             phase="poseaug" if warm else phase,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QTimer
@@ -135,6 +134,7 @@ class StudioWindow(QMainWindow):
         self.workspace.present(snapshot, live=self.session.following)
 
     def _show_status(self, status: Status) -> None:
+        self.session.history.fit(status.steps)
         self.workspace.runbar.show_status(status, self.session.resumable)
         self.workspace.show_waiting(self._waiting(status))
         self.workspace.timeline.show_position(self.session.shown, self.session.followed)
@@ -186,6 +186,7 @@ class StudioWindow(QMainWindow):
 
     def begin(self, config: Config, name: str, folder: Path | None = None) -> None:
         """Train a config in a new run folder and show it."""
+        self.banner.clear_error()
         self.show_workspace()
         self.session.start(config, folder or library.new_folder(name))
 
@@ -197,11 +198,18 @@ class StudioWindow(QMainWindow):
         elif state == "paused":
             session.go_on()
         elif session.resumable:
+            self.banner.clear_error()
             session.resume(session.folder)
         elif state != "elsewhere":
-            config = session.config if session.folder is not None else self.demo
-            demo = config.source.startswith("demo:")
-            self.begin(replace(config, controls=session.controls), "demo" if demo else Path(config.source).stem)
+            self._train_again()
+
+    def _train_again(self) -> None:
+        """The shown run anew, with the controls it began with and its own name; the demo where none is shown."""
+        folder = self.session.folder
+        if folder is None:
+            self.new_demo()
+        else:
+            self.begin(self.session.begun_with, library.name_of(folder))
 
     def show_workspace(self) -> None:
         self.pages.setCurrentWidget(self.workspace)

@@ -300,6 +300,26 @@ def test_schedule_of_the_released_preset():
     assert seen == per and end == Position("done", 0, 0, 0, len(per), augmented=9)
 
 
+@pytest.mark.parametrize("kept", [0, 20, 48])
+@pytest.mark.parametrize("overrides", [{}, {"estimator_batches": "mixed"}, {"augmentation": "none"}])
+def test_what_is_left_is_what_comes(kept, overrides):
+    schedule = Schedule(small_config(**overrides), 40)
+    position, left = schedule.start(), []
+    while position.phase != "done":
+        left.append(schedule.left(position, kept))
+        position = schedule.advance(position, kept)
+    assert left == list(range(len(left), 0, -1)) and schedule.left(position, kept) == 0
+
+
+def test_a_finished_run_says_so_whatever_it_kept(tmp_path):
+    live = Live()
+    train(tmp_path / "run", small_config(keep_rule="inside"), live)
+    assert live.status.state == "finished" and live.status.step == live.status.steps
+    assert Run.open(tmp_path / "run").finished
+    train(tmp_path / "stopped", small_config(), None, lambda live, step: live.stop() if step == 9 else None)
+    assert not Run.open(tmp_path / "stopped").finished
+
+
 def test_warm_up_lasts_until_both_limits_have_passed():
     schedule = Schedule(make_config(batch_size=16, warmup_epochs=1, warmup_iterations=10), 40)
     assert [schedule.warming_up(e) for e in range(6)] == [True, True, True, True, False, False]
