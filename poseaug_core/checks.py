@@ -5,7 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from poseaug_core.errors import UserError
+from poseaug_core.geometry import project
 from poseaug_core.skeleton import HUMAN16
+
+#: Median distance of given from projected 2D, in half image widths, beyond which they cannot belong together.
+MAX_APART = 0.1
 
 
 def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
@@ -68,4 +72,19 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
         raise UserError(
             f"{name}: {int(behind.sum())} of {len(behind)} poses are not in front of the camera (z <= 0 m); "
             "3D must be in the camera frame, z forward, with the root kept."
+        )
+
+
+def check_projection(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
+    """Raise UserError unless uv is about where the camera projects xyz; detected 2D is well within the limit.
+
+    Up to 2000 poses spread over the set are looked at.
+    """
+    rows = slice(None, None, max(len(xyz) // 2000, 1))
+    apart = (project(xyz[rows], camera[rows]) - uv[rows]).norm(dim=-1).median().item()
+    if apart > MAX_APART:
+        raise UserError(
+            f"{name}: half the 2D joints are {apart:.2f} or more from where the camera projects their 3D, the limit is "
+            f"{MAX_APART} (half an image is 1); check that rows belong together, that y points down and that "
+            "v = 2 py / width - height / width."
         )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from poseaug_core.checks import check_poses, check_projection
 from poseaug_core.geometry import project
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
@@ -67,10 +68,8 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses") -> Poses:
 
     Raises UserError, naming the value and the remedy, for: other than 16 joints, empty sets,
     non-finite numbers, pixels instead of normalised 2D, millimetres instead of metres, columns of
-    different length, and poses behind the camera.
+    different length, poses behind the camera, and 2D that is not where the camera projects the 3D.
     """
-    from poseaug_core.checks import check_poses
-
     to = lambda a, t=torch.float32: torch.as_tensor(np.ascontiguousarray(a)).to(t)  # noqa: E731
     xyz, camera = to(xyz), to(camera)
     if uv is None:
@@ -79,4 +78,5 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses") -> Poses:
     uv = to(uv) if not isinstance(uv, Tensor) else uv.float()
     tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else to(tag, torch.int32)
     check_poses(xyz, uv, camera, name)
+    check_projection(xyz, uv, camera, name)
     return Poses(xyz, uv, camera, tag, tuple(map(str, clips)), name)

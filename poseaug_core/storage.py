@@ -27,7 +27,7 @@ def free_bytes(path: Path) -> int:
 def require_space(path: Path, needed: int) -> None:
     """UserError unless ``needed`` bytes fit beside path; asked first, so that nothing is half-written."""
     if free_bytes(path) < needed + MARGIN:
-        raise _full(path, needed)
+        raise _full(path, needed + MARGIN)
 
 
 def explained(path: Path, error: Exception) -> UserError:

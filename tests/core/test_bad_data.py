@@ -12,6 +12,7 @@ from collections import namedtuple
 import h5py
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -281,3 +282,31 @@ def test_garbled_bvh_never_crashes(tmp_path_factory, data):
 def test_wrong_frame_rate(tmp_path):
     with pytest.raises(UserError, match="-5"):
         read_bvh(write_bvh(tmp_path / "a.bvh"), fps=-5)
+
+
+@pytest.mark.parametrize("mistake", ["rows in another order", "y up", "divided by the height"])
+def test_2d_that_does_not_belong_to_its_3d_is_refused(mistake):
+    from poseaug_core.poses import make_poses
+    from tests.core.small import small_poses
+
+    poses = small_poses(60)
+    xyz, uv = poses.xyz.clone(), poses.uv.clone()
+    if mistake == "rows in another order":
+        uv = uv.flip(0)
+    elif mistake == "y up":
+        xyz[..., 1] *= -1
+    else:  # v = 2 py / h - 1 of an image of 16 to 9
+        uv[..., 1] *= 16 / 9
+        uv[..., 1] += 0.1
+    with pytest.raises(UserError, match="where the camera projects"):
+        make_poses(xyz, uv, poses.camera)
+
+
+def test_detected_2d_is_accepted():
+    """Noise of 3 % of the half image, more than any detector's."""
+    from poseaug_core.poses import make_poses
+    from tests.core.small import small_poses
+
+    poses = small_poses(60)
+    noise = torch.randn(poses.uv.shape, generator=torch.Generator().manual_seed(0))
+    assert len(make_poses(poses.xyz, poses.uv + 0.03 * noise, poses.camera)) == 60
