@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ def new_folder(name: str) -> Path:
         count += 1
         path = base.with_name(f"{base.name}-{count}")
     return path
+
+
+def name_of(folder: Path) -> str:
+    """The name that ``new_folder`` was given, or the folder's own."""
+    return re.sub(r"-\d{4}-\d{4}(-\d+)?$", "", folder.name) or folder.name
 
 
 @dataclass(frozen=True)

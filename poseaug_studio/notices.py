@@ -45,6 +45,11 @@ class Banner(QFrame):
         self.show()
         self._away.start(8000) if kind == "note" else self._away.stop()
 
+    def clear_error(self) -> None:
+        """Hide what went wrong before; a note leaves by itself."""
+        if self.kind == "error":
+            self.hide()
+
     def _dress(self) -> None:
         self.setProperty("kind", self.kind)
         self.style().unpolish(self)

@@ -30,8 +30,10 @@ def stage_number(snapshot: Snapshot, row: int, stage: str) -> str:
         return f"{snapshot.angle_degrees(row).mean():.1f}° mean"
     if stage == "bl":
         return f"{100 * np.abs(snapshot.length_ratio[row]).mean():.1f} % mean"
-    turned = np.degrees(np.linalg.norm(snapshot.axis_angle[row]))
-    return f"{turned:.0f}° · {np.linalg.norm(snapshot.xyz[3, row, 0]):.1f} m"
+    # Axis-angle vectors may be longer than a half turn; what is seen is the shorter way round.
+    turned = np.degrees(np.linalg.norm(snapshot.axis_angle[row])) % 360
+    turned = min(turned, 360 - turned)
+    return f"{turned:.0f}° · {np.linalg.norm(snapshot.xyz[3, row, 0]):.1f} m away"
 
 
 class StageTitles(QWidget):
@@ -78,6 +80,8 @@ class StageTitles(QWidget):
             painter.setFont(plot_font(self.font(), 0.9))
             painter.setPen(QColor(self._theme.text))
             right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            if painter.fontMetrics().horizontalAdvance(number) > wide - taken - 12:
+                number = number.removesuffix(" away")
             painter.drawText(QRectF(left + taken, top, wide - taken - 12, 20), right, number)
             if self._compact:
                 continue

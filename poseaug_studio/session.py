@@ -187,6 +187,11 @@ class Session(QObject):
         return self._thread is not None and self._thread.is_alive()
 
     @property
+    def begun_with(self) -> Config:
+        """The shown run's config, with the controls at its start."""
+        return self.config if self.run is None else self.run.config
+
+    @property
     def followed(self) -> bool:
         """Whether more will come: from a training here or in another process."""
         return self.status.state in ("running", "paused", "preparing", "elsewhere")

@@ -154,6 +154,7 @@ QToolButton::menu-button {{ border: none; border-left: 1px solid {t.line}; width
 QToolButton::menu-button:hover {{ background: {press}; }}
 QToolButton::menu-arrow {{ image: url({image("down", t.muted)}); width: 12px; height: 12px; }}
 QToolButton[popupMode="1"] {{ padding-right: 26px; }}
+QFileDialog QToolButton {{ padding: 2px; min-height: 18px; }}
 
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit {{ background: {t.background};
   border: 1px solid {t.line}; border-radius: 6px; padding: 3px 8px; min-height: 22px; }}

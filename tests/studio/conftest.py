@@ -34,6 +34,7 @@ class FakeRun:
         self.reads = 0
         self.written = False  # by a training at this moment
         self.failed: str | None = None
+        self.finished = False
         self.saved: list[str] = []
 
     def steps(self) -> np.ndarray:
@@ -99,8 +100,8 @@ class FakeTraining:
                 self._record(run, live, step)
             elif live.wanted:
                 live.publish(make_snapshot(step))
-        run.written = False
-        live.report(self._status("finished" if step >= self.steps else "stopped", step, controls))
+        run.written, run.finished = False, step >= self.steps
+        live.report(self._status("finished" if run.finished else "stopped", step, controls))
 
     def _status(self, state: str, step: int, controls) -> Status:
         return Status(

@@ -18,6 +18,7 @@ from poseaug_core.skeleton import HUMAN16
 from poseaug_core.snapshot import STAGES
 from poseaug_studio.camera_link import PRESETS
 from poseaug_studio.figure import Look, compose, limb_colours, part_scores, pick_bone, rgb
+from poseaug_studio.projection import stage_number
 from poseaug_studio.scene import ScenePanel, opengl_renderer
 from poseaug_studio.selection import Selection
 from poseaug_studio.stage_columns import columns
@@ -26,6 +27,13 @@ from tests.studio.fakes import make_snapshot
 from tests.studio.images import assert_like, pixels
 
 SIZE = (760, 420)
+
+
+def test_a_turn_by_more_than_half_round_is_told_the_shorter_way():
+    snapshot = make_snapshot(0)
+    turned = snapshot.axis_angle.copy()
+    turned[0] = (np.radians(350), 0, 0)
+    assert stage_number(replace(snapshot, axis_angle=turned), 0, "rt").startswith("10°")
 
 
 @pytest.fixture(params=["opengl", "painter"])

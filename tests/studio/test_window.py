@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,23 @@ def test_a_failed_run_with_a_checkpoint_goes_on(qtbot, window):
     assert bar.train.text() == "Continue"
     bar.show_status(Status(state="failed"))
     assert bar.train.text() == "Train again"
+
+
+def test_training_again_begins_as_the_run_did_and_forgets_old_failures(qtbot, window, training):
+    begun = replace(window.demo, controls=replace(window.demo.controls, length_limit=0.02))
+    training.steps = 40
+    window.begin(begun, "people")
+    window.session.steer(replace(begun.controls, length_limit=0.04))
+    qtbot.waitUntil(lambda: window.session.status.state == "finished" and not window.session.running, timeout=60_000)
+    first = window.session.folder
+    qtbot.waitUntil(lambda: window.session.run is not None)
+    training.runs[str(first)].saved = []
+    window.session.failed.emit("source.h5 has 17 joints; drop one.")
+    window.toggle()
+    qtbot.waitUntil(lambda: window.session.folder != first)
+    assert window.session.config == begun and window.session.controls.length_limit == 0.02
+    assert library.name_of(window.session.folder) == "people"
+    assert not window.banner.isVisible()
 
 
 def test_while_a_run_is_prepared_the_views_say_so(window):
