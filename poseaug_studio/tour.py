@@ -145,7 +145,7 @@ class Tour:
 
     def end(self) -> str:
         QTest.mouseClick(self.window.workspace.runbar.stop, Qt.MouseButton.LeftButton)
-        self.wait(lambda: not self.session.running, "the training to stop")
+        self.wait(lambda: not self.session.running and self.session.status.state != "running", "the training to stop")
         if self.session.status.state != "stopped":
             raise Missed(f"the training ended as {self.session.status.state!r}: {self.session.status.message}")
         took = time.monotonic() - self._started
