@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 ARRAYS, MOTION = (".npz", ".h5", ".hdf5"), (".bvh",)
 
@@ -40,6 +44,20 @@ def kind_of(paths: list[Path]) -> tuple[str, str]:
 def is_motion(path: Path) -> bool:
     """Whether what kind_of calls poses is motion capture, to be filmed first."""
     return path.is_dir() or path.suffix.lower() in MOTION
+
+
+def poses_in(path: Path) -> int | None:
+    """The number of poses in a file of arrays, by its header alone; None where it does not say."""
+    try:
+        if path.suffix.lower() == ".npz":
+            with zipfile.ZipFile(path) as archive, archive.open("pose3d.npy") as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                return read(member)[0][0]
+        with h5py.File(path, "r") as file:
+            return file["pose3d"].shape[0]
+    except (OSError, KeyError, ValueError, IndexError, AttributeError, zipfile.BadZipFile):
+        return None
 
 
 def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progress) -> Path:

@@ -6,10 +6,12 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from poseaug_core.live import Status
 from poseaug_studio import library
@@ -109,6 +111,35 @@ def test_poses_dropped_lead_to_a_new_run(qtbot, window, training, tmp_path):
     qtbot.waitUntil(lambda: window.session.status.state == "running")
     assert window.session.config.source == str(path) and window.session.config.epochs == 7
     assert window.session.folder.name.startswith("people")
+
+
+def test_few_poses_and_motion_capture_get_the_preset_for_little_data(qtbot, session, tmp_path):
+    few, many = tmp_path / "few.npz", tmp_path / "many.h5"
+    np.savez(few, pose3d=np.zeros((50, 16, 3), np.float32))
+    with h5py.File(many, "w") as file:
+        file.create_dataset("pose3d", shape=(200_000, 16, 3), dtype=np.float32, chunks=(1000, 16, 3))
+    presets = {}
+    for path in (few, many, tmp_path / "walk.bvh"):
+        dialog = NewRunDialog([path], session, DARK)
+        qtbot.addWidget(dialog)
+        presets[path.name] = dialog.config().preset
+    assert presets == {"few.npz": "small_data", "many.h5": "released", "walk.bvh": "small_data"}
+    assert dialog.fps.value() == 30 and dialog.config().pretrain_epochs == 40
+    assert str(library.runs_folder() / "walk") in dialog.where.text()
+
+
+def test_other_sets_may_be_motion_capture_and_can_be_cleared(qtbot, session, tmp_path, monkeypatch):
+    dialog = NewRunDialog([tmp_path / "walk.bvh"], session, DARK)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    asked = []
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileNames", lambda *given: asked.append(given[-1]) or (["/a/run.bvh", "/a/b.npz"], "")
+    )
+    qtbot.mouseClick(dialog.others, Qt.MouseButton.LeftButton)
+    assert "*.bvh" in asked[0] and dialog.config().cross == ("/a/run.bvh", "/a/b.npz")
+    qtbot.mouseClick(dialog.clear, Qt.MouseButton.LeftButton)
+    assert dialog.config().cross == () and not dialog.clear.isVisible()
 
 
 def test_a_run_shows_up_among_the_recent_ones(qtbot, training_window, settings):
