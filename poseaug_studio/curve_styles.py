@@ -94,11 +94,13 @@ def styles_of(names: tuple[str, ...], view: int) -> dict[str, Style]:
 
 
 def _errors(names: tuple[str, ...]) -> dict[str, Style]:
-    """A colour a set, a dash a protocol: 'source_test/poseaug16/mpjpe' is 'source test · poseaug16'."""
+    """A colour a set, a dash a protocol: 'source_test/poseaug16/mpjpe' is 'source'."""
     sets = list(dict.fromkeys(sorted((name.split("/")[0] for name in names), key=lambda s: s != "source_test")))
     styles = {}
     for name in sorted(names, key=lambda n: (sets.index(n.split("/")[0]), "poseaug16" not in n, n)):
         data, _, protocol = name.removesuffix("/mpjpe").partition("/")
+        # The protocol of the paper goes without saying: legends are narrow.
+        label = data.removesuffix("_test").replace("_", " ") + ("" if protocol == "poseaug16" else f" · {protocol}")
         dash = SOLID if protocol == "poseaug16" else DASHED
-        styles[name] = Style(f"{data.replace('_', ' ')} · {protocol}", CYCLE[sets.index(data) % len(CYCLE)], dash)
+        styles[name] = Style(label, CYCLE[sets.index(data) % len(CYCLE)], dash)
     return styles

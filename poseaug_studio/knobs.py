@@ -251,11 +251,16 @@ class KnobsPanel(QFrame):
     def __init__(self, theme: Theme):
         super().__init__()
         self.controls, self.scheduled = Controls(), {}
+        self.past: Controls | None = None
+        self.past_words = QLabel(objectName="muted", wordWrap=True)
+        self.past_words.setContentsMargins(16, 6, 8, 2)
+        self.past_words.hide()
         self._used: Controls | None = None
         self.opened: dict[str, bool] = {}
         self.area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.past_words)
         layout.addWidget(self.area)
         self.setMinimumWidth(232)
         self.set_theme(theme)
@@ -296,16 +301,31 @@ class KnobsPanel(QFrame):
 
     def show_scheduled(self, values: dict[str, float]) -> None:
         """The values in force at the shown step, for knobs that follow their schedule."""
+        values = self.scheduled | values
         if values != self.scheduled:
-            self.scheduled = dict(values)
+            self.scheduled = values
+            self._show()
+
+    def show_past(self, step: int, values: dict[str, float] | None) -> None:
+        """The values that were in force at a step of history, not to be turned; None for the live ones again."""
+        past = None
+        if values is not None:
+            kinds = {"bool": bool, "int": round}
+            known = {name: kinds.get(KNOBS[name].kind, float)(values[name]) for name in KNOBS if name in values}
+            past = replace(self.controls, **known)
+            self.past_words.setText(f"As they were at step {step:,}; go live to turn them.")
+        self.past_words.setVisible(past is not None)
+        if past != self.past:
+            self.past = past
             self._show()
 
     def show_used(self, used: Controls | None) -> None:
         """Mark as pending what the trainer has not used yet; None marks nothing."""
         self._used = used
+        told = used is not None and self.past is None
         for name, knob in self.knobs.items():
             if name == knob.names[0]:
-                knob.dot.light(used is not None and any(self._pending(field) for field in knob.names))
+                knob.dot.light(told and any(self._pending(field) for field in knob.names))
 
     def _pending(self, name: str) -> bool:
         return getattr(self.controls, name) != getattr(self._used, name)
@@ -318,5 +338,8 @@ class KnobsPanel(QFrame):
     def _show(self) -> None:
         for name, knob in self.knobs.items():
             if name == knob.names[0]:
-                knob.show_controls(self.controls, self.scheduled)
+                knob.setEnabled(self.past is None)
+                knob.show_controls(self.past or self.controls, self.scheduled)
+                if self.past is not None:
+                    knob.reset.hide()
         self.show_used(self._used)

@@ -128,7 +128,7 @@ class Track(QWidget):
             painter.setBrush(QColor(mix(t.surface, tint, 0.26)))
             painter.drawRoundedRect(QRectF(left, 16, max(right - left - 1, 1), 14), 3, 3)
             name = NAMES.get(span.name, span.name)
-            if painter.fontMetrics().horizontalAdvance(name) < right - left:
+            if painter.fontMetrics().horizontalAdvance(name) < right - left - 8:
                 painter.setPen(QColor(mix(tint, t.text, 0.35)))
                 painter.drawText(QRectF(left + 2, 0, right - left, 14), Qt.AlignmentFlag.AlignLeft, name)
 

@@ -83,7 +83,7 @@ class StudioWindow(QMainWindow):
         s.controls_changed.connect(w.knobs.show_controls)
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
-        s.shown_changed.connect(lambda: w.timeline.show_position(s.shown, s.followed))
+        s.shown_changed.connect(self._show_position)
         s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
         s.cleared.connect(self._clear)
         s.stopping.connect(w.runbar.show_stopping)
@@ -131,7 +131,12 @@ class StudioWindow(QMainWindow):
     # what the session tells
 
     def _show_snapshot(self, snapshot) -> None:
-        self.workspace.present(snapshot, live=self.session.following)
+        self.workspace.present(snapshot, live=self.session.following, past=not self.session.following)
+
+    def _show_position(self) -> None:
+        self.workspace.timeline.show_position(self.session.shown, self.session.followed)
+        if self.session.following:
+            self.workspace.knobs.show_past(0, None)
 
     def _show_status(self, status: Status) -> None:
         self.session.history.fit(status.steps)

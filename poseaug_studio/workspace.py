@@ -248,11 +248,16 @@ class Workspace(QWidget):
         for part in (self.runbar, self.knobs, self.timeline, *self.titles.values(), *self.panels.values()):
             part.set_theme(theme)
 
-    def present(self, snapshot: Snapshot | None, live: bool = False) -> None:
-        """Show a snapshot in every visible panel, the scene first; of a live run each panel at its own pace."""
+    def present(self, snapshot: Snapshot | None, live: bool = False, past: bool = False) -> None:
+        """Show a snapshot in every visible panel, the scene first; of a live run each panel at its own pace.
+
+        past: it is one of history, whose controls are not those of now.
+        """
         self._snapshot, self._live = snapshot, live
         if snapshot is not None:
-            self.knobs.show_scheduled(snapshot.controls)
+            if not past:
+                self.knobs.show_scheduled(snapshot.controls)
+            self.knobs.show_past(snapshot.step, snapshot.controls if past else None)
         self._mark_stale()
 
     def _chosen(self) -> None:

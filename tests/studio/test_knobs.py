@@ -107,6 +107,25 @@ def test_a_scheduled_knob_holds_the_value_it_had_and_follows_again(qtbot, panel,
     assert getattr(panel.controls, name) is None
 
 
+def test_history_shows_the_values_of_its_step_and_cannot_be_turned(qtbot, panel):
+    knob, switch = panel.knobs["length_limit"], panel.knobs["apply_ba"]
+    panel.show_controls(replace(Controls(), length_limit=0.02))
+    panel.show_past(40, {"length_limit": 0.03, "apply_ba": 0.0})
+    assert knob.slider.value == 0.03 and not switch.switch.isChecked()
+    assert "step 40" in panel.past_words.text() and panel.past_words.isVisible()
+    qtbot.mouseClick(knob.slider, Qt.MouseButton.LeftButton, pos=at(knob.slider, 0.9))
+    assert panel.controls.length_limit == 0.02
+    panel.show_past(0, None)
+    assert knob.slider.value == 0.02 and switch.switch.isChecked() and knob.isEnabled()
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_scheduled_knob_keeps_its_last_value(panel, name):
+    panel.show_scheduled({name: KNOBS[name].low * 2})
+    panel.show_scheduled({})
+    assert panel.knobs[name].slider.value == KNOBS[name].low * 2
+
+
 def test_pending_until_the_trainer_has_used_it(qtbot, panel):
     panel.show_used(Controls())
     slider = panel.knobs["length_limit"].slider
