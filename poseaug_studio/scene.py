@@ -223,8 +223,7 @@ class ScenePanel(QWidget):
         low = self.height() < LOW
         self._titles.set_compact(low)
         if self._closed_up is None:
-            close_up.value = int(low)
-            close_up.update()
+            # Not lit: that would look as if the user had chosen it.
             self.projections.set_whole(not low)
         self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
 

@@ -21,9 +21,9 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls, changes
 from poseaug_core.errors import UserError
 from poseaug_core.live import ENDED, Live, Status
-from poseaug_core.snapshot import Snapshot
 from poseaug_studio.history import History
 from poseaug_studio.jobs import Job, Progress
+from poseaug_studio.watching import Watching
 
 POLL_MS, WATCH_MS = 33, 500
 #: Seconds between two live snapshots, and between two looks at the run folder.
@@ -37,32 +37,18 @@ MERGE_WITHIN = 0.8
 IDLE = Status(state="idle")
 
 
-class Session(QObject):
+class Session(Watching):
     """See the module. ``train`` and ``open_run`` stand in for poseaug_core.launch.train and Run.open in tests."""
 
-    snapshot_changed = Signal(object)  # Snapshot
-    status_changed = Signal(object)  # Status
     controls_changed = Signal(object)  # Controls
-    rows_added = Signal(list)  # rows of metrics
-    history_changed = Signal()
-    shown_changed = Signal()  # live <-> history, or another step
-    cleared = Signal()  # another run from here on
     stopping = Signal()  # asked to; the next training, or the end, waits for it
     ended = Signal()  # the training thread is gone
     jobs_changed = Signal()
-    failed = Signal(str)
 
     def __init__(self, train: Callable | None = None, open_run: Callable | None = None, parent: QObject | None = None):
-        super().__init__(parent)
-        self._train, self._open_run = train, open_run
-        self.live: Live | None = None
-        self.run: Any = None
-        self.folder: Path | None = None
+        super().__init__(IDLE, open_run, parent)
+        self._train = train
         self.config = Config()
-        self.status = IDLE
-        self.history = History()
-        self.snapshot: Snapshot | None = None
-        self.shown: int | None = None  # a recorded step, None while following
         self.jobs: list[Job] = []
         self._thread: threading.Thread | None = None
         self._next: Callable[[], None] | None = None  # what waits for the end of the training
@@ -70,14 +56,10 @@ class Session(QObject):
         self._undo_at = 0
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
         self._taken = self._looked = self._told = 0.0
-        self._wanted: int | None = None
-        self._next_row = 0
         self._scratch: tempfile.TemporaryDirectory | None = None
         self._scratches = 0
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self._poll)
-        self._reader = QTimer(self, singleShot=True, interval=0)
-        self._reader.timeout.connect(self._read_wanted)
 
     # a run begins
 
@@ -260,49 +242,6 @@ class Session(QObject):
         if self.live is not None:
             self.live.stop()
 
-    # looking at history
-
-    @property
-    def following(self) -> bool:
-        return self.shown is None
-
-    def scrub(self, step: int) -> None:
-        """Show a recorded snapshot; of many requests only the latest is read."""
-        if self.shown != step:
-            self.shown = step
-            self.shown_changed.emit()
-        self._wanted = step
-        self._reader.start()
-
-    def follow(self) -> None:
-        """Back to the newest: live while training, else the last recorded snapshot."""
-        self.shown = None
-        self.shown_changed.emit()
-        if not self.running and self.history.steps:
-            self._wanted = self.history.steps[-1]
-            self._reader.start()
-
-    def _read_wanted(self) -> None:
-        step, self._wanted = self._wanted, None
-        if step is None or self.run is None:
-            return
-        try:
-            if not self.running and self.history.cut(self.run):
-                self._reload()
-            near = self.history.nearest(step)
-            if near is None:
-                return
-            if near != step and self.shown is not None:
-                self.shown = near
-                self.shown_changed.emit()
-            self._present(self.run.read(self.history.steps.index(near)))
-        except (UserError, OSError, ValueError, KeyError, IndexError) as error:
-            self.failed.emit(f"The snapshot at step {step} cannot be read: {error}")
-
-    def _present(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.snapshot_changed.emit(snapshot)
-
     # the clock
 
     def _tick(self) -> None:
@@ -348,59 +287,6 @@ class Session(QObject):
         """Seconds between live snapshots: a slow training is not made slower by drawing its every step."""
         rate = self.status.rate
         return max(SNAPSHOT_EVERY, min(STEPS_BETWEEN / rate, 1.0)) if rate else SNAPSHOT_EVERY
-
-    def _report(self, status: Status) -> None:
-        before, self.status = self.status, status
-        self.status_changed.emit(status)
-        if status.state == "failed" and before.state != "failed":
-            self.failed.emit(status.message)
-
-    def _look(self) -> None:
-        """Take in what the run folder has gained."""
-        try:
-            if self.run is None:
-                if self._open_run is None or self.status.state == "preparing":
-                    return
-                self.run = self._open_run(self.folder)
-            if not self.running:
-                if self.history.cut(self.run):
-                    self._reload()
-                self._judge()
-            if self.history.update(self.run):
-                self.history_changed.emit()
-                if self.live is None and self.following:
-                    self.follow()
-            rows, self._next_row = self.run.metrics(self._next_row)
-            if rows:
-                self.history.add_rows(rows)
-                self.rows_added.emit(rows)
-                self.history_changed.emit()
-        except (UserError, OSError, KeyError) as error:
-            if not self.folder.exists() and self.run is not None:
-                self._lose(error)
-
-    def _judge(self) -> None:
-        """Say anew how a run stands that another process may be writing."""
-        status = self.history.status(self.run)
-        if self.live is not None and status.state != "elsewhere":
-            return  # what the training here said of its end stays
-        self.live = None
-        if status != self.status:
-            self._report(status)
-
-    def _reload(self) -> None:
-        """Read everything again, after a resume elsewhere has dropped the end of the run."""
-        self.history = History.read(self.run)
-        self._next_row = self.history.next_row
-        self.cleared.emit()
-        self.rows_added.emit(self.history.rows)
-        self.history_changed.emit()
-        if self.following:
-            self.follow()
-
-    def _lose(self, error: Exception) -> None:
-        self.failed.emit(f"The run folder {self.folder} is gone; what was read of it stays on screen.")
-        self.run, self.folder = None, None
 
     # background work and the end
 
