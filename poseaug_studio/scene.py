@@ -223,12 +223,13 @@ class ScenePanel(QWidget):
         low = self.height() < LOW
         self._titles.set_compact(low)
         if self._closed_up is None:
-            # Not lit: that would look as if the user had chosen it.
+            close_up.value, close_up.lit = int(low), False  # lit would look as if the user had chosen it
+            close_up.update()
             self.projections.set_whole(not low)
         self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
 
     def _close_up(self, on: int) -> None:
-        self._closed_up = bool(on)
+        self._closed_up, self._tools[4].lit = bool(on), True
         self.projections.set_whole(not on)
 
     def present(self, snapshot: Snapshot | None, row: int) -> None:

@@ -23,6 +23,7 @@ class Segments(QWidget):
         self.theme = theme
         self.names = names
         self.value = 0
+        self.lit = True  # whether what is on is shown so
         self._hover = -1
         self.setFont(plot_font(self.font(), 0.92))
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -95,7 +96,7 @@ class Segments(QWidget):
         painter.setBrush(colour(theme.background))
         painter.drawRoundedRect(whole, 5, 5)
         for i, (name, rect) in enumerate(zip(self.names, self._rects(), strict=True)):
-            chosen = self.value == (i if len(self.names) > 1 else 1)
+            chosen = self.lit and self.value == (i if len(self.names) > 1 else 1)
             if chosen:
                 painter.setPen(QPen(colour(theme.accent, 0.55), 1))
                 painter.setBrush(colour(theme.accent, 0.22))

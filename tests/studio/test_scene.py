@@ -288,7 +288,7 @@ def test_a_small_panel_closes_in_and_leaves_out_tools_but_not_the_users_choice(s
     assert scene.projections.whole
     scene.resize(520, 320)
     settle(qtbot)
-    assert not scene.projections.whole
+    assert not scene.projections.whole and not scene._tools[4].lit
     assert scene._colouring.isVisible() and not scene._tools[-1].isVisible()
     scene._tools[4].choose(0)
     scene.resize(500, 310)
