@@ -27,6 +27,8 @@ from poseaug_studio.window import StudioWindow
 
 #: After the rate is taken: a click redraws the views, which watching alone does not.
 CLICKS = 100
+#: Seconds after which the measurement is given up.
+PATIENCE = 180
 VIEWS = ("3/4", "Front", "Side", "Top")
 
 
@@ -72,6 +74,7 @@ def main() -> None:
     application = make_application()
     with tempfile.TemporaryDirectory() as folder:
         session = Session()
+        QTimer.singleShot(1000 * PATIENCE, lambda: application.exit(1))
         window = StudioWindow(
             session, QSettings(str(Path(folder) / "studio.ini"), QSettings.Format.IniFormat), scripted=True
         )
@@ -96,12 +99,17 @@ def main() -> None:
         timer = QTimer(interval=20)
         timer.timeout.connect(look)
         timer.start()
-        application.exec()
+        late = application.exec()
         timer.stop()
-        clicks[0].ended.set()
-        clicks[0].thread.join()
-        window.close()
+        for started in clicks:
+            started.ended.set()
+            started.thread.join()
         session.close()
+        window.close()
+    if late:
+        raise SystemExit(
+            f"gave up after {PATIENCE} s at {times} with {len(clicks[0].shown) if clicks else 0} clicks seen"
+        )
     (t0, s0), (t1, s1) = times[BEGIN], times[END]
     handled, shown = (1000 * np.array(values) for values in (clicks[0].handled, clicks[0].shown))
     result = {
