@@ -94,7 +94,7 @@ def main() -> None:
                 clicks.append(Clicks(window))
                 clicks[0].thread.start()
             if clicks and len(clicks[0].shown) >= CLICKS:
-                application.quit()
+                application.exit(0)  # quit() would ask the window to close first
 
         timer = QTimer(interval=20)
         timer.timeout.connect(look)
