@@ -29,7 +29,7 @@ POLL_MS, WATCH_MS = 33, 500
 #: Seconds between two live snapshots, and between two looks at the run folder.
 SNAPSHOT_EVERY, HISTORY_EVERY = 0.25, 0.5
 #: Iterations between two live snapshots at least.
-STEPS_BETWEEN = 4
+STEPS_BETWEEN = 8
 #: Seconds between two reports of progress; a change of state is told at once.
 STATUS_EVERY = 0.15
 #: Turning the same knob again within so many seconds is one entry to undo.
