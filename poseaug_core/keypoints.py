@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,9 +15,9 @@ from poseaug_core.skeleton import HUMAN16, Skeleton
 class Keypoints:
     """n people in images.
 
-    uv: (n, 16, 2) float32, normalised by image width as Poses.uv.
-    confidence: (n, 16) float32 in 0..1; 0 for a joint that was not found and had to be filled in.
-    size: (n, 2) float32, the image's width and height in pixels, as uv was normalised by.
+    uv: (n, 16, 2) float32, normalised by image width as Poses.uv; an image that is higher than wide counts as padded
+    to a square, half on each side. confidence: (n, 16) float32 in 0..1; 0 for a joint that was not found and had to
+    be filled in. size: (n, 2) float32, the image's width and height in pixels (before padding), 0 where unknown.
     image: (n,) int64, index into images. images: file names or frame numbers, as given.
     name: what to call the set. notes: what was decided while reading, one sentence each.
     """
@@ -37,3 +38,12 @@ class Keypoints:
         """The people at rows (indices, slice or mask), in that order."""
         rows = torch.as_tensor(rows) if not isinstance(rows, (slice, Tensor)) else rows
         return replace(self, **{c: getattr(self, c)[rows] for c in ("uv", "confidence", "size", "image")})
+
+
+def normalised(pixels: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """uv (..., 2) of pixels (..., 2) in images of size (..., 2), width and height.
+
+    ``u = 2 px / w - 1``, ``v = 2 py / w - h / w``, where w is the longer side: a portrait image is padded to a
+    square first, half on the left and half on the right.
+    """
+    return (2 * pixels - size) / size.max(-1, keepdims=True)

@@ -1,0 +1,125 @@
+"""Lifted keypoints, after PoseAug Fig. 5: image or 2D input, our answer in 3D, the baseline's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from poseaug_core.errors import UserError
+from poseaug_core.export.body import View, draw_body, draw_ghost, draw_projection, frame
+from poseaug_core.export.page import SMALL, TITLE, WIDTHS, Page, drawing
+from poseaug_core.palette import LIGHT, Theme
+from poseaug_core.skeleton import HUMAN16, Skeleton
+
+EDGE, GAP, BLOCK, HEAD, LINE, NAME = 1.5, 1.2, 4.0, 6.5, 2.0, 3.2  # millimetres
+#: From where answers are seen: turned to the side of the camera's own view, so that errors in depth show.
+VIEW = View(32, 10)
+#: Width of a 3D view over its height, which is the side of the image.
+NARROW = 0.78
+#: Pixels of an image's longer side beyond which a figure gains nothing.
+PIXELS = 900
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """One example.
+
+    uv: (16, 2), normalised. ours, baseline, truth: (16, 3) root-relative metres, camera frame; None is left out
+    (without any baseline among the examples its column goes, too). image: (h, w, 3) uint8, which uv lies on as
+    ``pixel = uv max(w, h) / 2 + (w, h) / 2``. name: a few words under it.
+    """
+
+    uv: np.ndarray
+    ours: np.ndarray
+    baseline: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    image: np.ndarray | None = None
+    name: str = ""
+
+
+def draw_lifted(
+    examples: Sequence[Lifted],
+    ours: str = "PoseAug",
+    baseline: str = "Baseline",
+    theme: Theme = LIGHT,
+    width_mm: float = WIDTHS["double"],
+    across: int | None = None,
+    view: View = VIEW,
+    skeleton: Skeleton = HUMAN16,
+) -> Figure:
+    """A figure of examples, each a row of 2D input, our answer and the baseline's, in one view for all.
+
+    ours, baseline: titles of the columns. across: examples beside each other; None takes two where they are at
+    least 75 mm wide. Where an example has a truth it is drawn pale behind the answers, and each answer's MPJPE (mm,
+    16 joints) is written in its corner. Not yet written: export.save does that. Raises UserError for no examples.
+    Safe in any thread.
+    """
+    if not examples:
+        raise UserError("No example is chosen; name at least one pose to draw.")
+    columns = [("ours", ours, theme.accent)]
+    if any(example.baseline is not None for example in examples):
+        columns.append(("baseline", baseline, theme.muted))
+    across = across or (2 if len(examples) > 1 and (width_mm - 2 * EDGE - BLOCK) / 2 >= 75 else 1)
+    block = (width_mm - 2 * EDGE - (across - 1) * BLOCK) / across
+    side = (block - len(columns) * GAP) / (1 + NARROW * len(columns))
+    named = NAME if any(example.name for example in examples) else 0.0
+    lines = -(-len(examples) // across)
+    with drawing():
+        page = Page(width_mm, 2 * EDGE + HEAD + lines * (side + named + LINE) - LINE, theme)
+        for number in range(min(across, len(examples))):
+            _headings(page, EDGE + number * (block + BLOCK), side, columns)
+        for number, example in enumerate(examples):
+            left = EDGE + (number % across) * (block + BLOCK)
+            top = EDGE + HEAD + (number // across) * (side + named + LINE)
+            _example(page, left, top, side, example, columns, view, skeleton)
+            if example.name:
+                page.text(left, top + side + 0.7, example.name, SMALL, theme.muted)
+    return page.figure
+
+
+def _lefts(left: float, side: float, columns) -> list[float]:
+    return [left + side + GAP + number * (NARROW * side + GAP) for number in range(len(columns))]
+
+
+def _headings(page: Page, left: float, side: float, columns) -> None:
+    page.text(left, EDGE + 1.4, "Input", TITLE, page.theme.text, weight="semibold")
+    for start, (_, title, colour) in zip(_lefts(left, side, columns), columns, strict=True):
+        page.swatch(start, EDGE, NARROW * side, 0.6, colour)
+        page.text(start, EDGE + 1.4, title, TITLE, colour, weight="semibold")
+
+
+def _example(page: Page, left: float, top: float, side: float, example: Lifted, columns, view: View, skeleton) -> None:
+    theme = page.theme
+    image = page.axes(left, top, side, side, filled=True)
+    if example.image is not None:
+        draw_image(image, example.image)
+    draw_projection(image, example.uv, theme, skeleton, width=0.045 * side)
+    poses = {"ours": example.ours, "baseline": example.baseline}
+    clouds = [pose for pose in (*poses.values(), example.truth) if pose is not None]
+    flat = view(np.concatenate(clouds))[:, :2]
+    metres = max(np.ptp(flat[:, 1]), np.ptp(flat[:, 0]) / NARROW, 1.1) + 0.4
+    for start, (key, _, _) in zip(_lefts(left, side, columns), columns, strict=True):
+        axes = page.axes(start, top, NARROW * side, side, filled=True)
+        frame(axes, clouds, view, metres, NARROW)
+        pose = poses[key]
+        if example.truth is not None:
+            draw_ghost(axes, example.truth, view, theme, theme.muted, skeleton)
+        if pose is None:
+            continue
+        draw_body(axes, pose, view, theme, skeleton)
+        if example.truth is not None:
+            error = 1000 * np.linalg.norm(pose - example.truth, axis=-1).mean()
+            page.text(start + NARROW * side - 0.8, top + side - 0.7, f"{error:.0f} mm",
+                      SMALL, theme.text, ha="right", va="bottom", weight="medium")  # fmt: skip
+
+
+def draw_image(axes: Axes, image: np.ndarray) -> None:
+    """An image (h, w, 3) uint8 behind a projection: its longer side is [-1, 1], the shorter one is centred."""
+    height, width = image.shape[:2]
+    step = -(-max(height, width) // PIXELS)
+    x, y = width / max(height, width), height / max(height, width)
+    axes.imshow(image[::step, ::step], extent=(-x, x, -y, y), aspect="auto", zorder=0.5, interpolation="antialiased")
