@@ -65,15 +65,15 @@ def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progr
 
     progress(share, text) answers False to cancel. Raises UserError, Cancelled.
     """
-    from poseaug_core.readers import convert_bvh
+    from poseaug_core.readers import convert_motion
     from poseaug_core.storage import make_folder
 
     make_folder(out.parent)
     if len(paths) == 1:
-        convert_bvh(paths[0], rig, out, fps, seed, progress=progress)
+        convert_motion(paths[0], rig, out, fps, seed, progress=progress)
         return out
     with tempfile.TemporaryDirectory() as together:
         for number, path in enumerate(paths):
             shutil.copy(path, Path(together) / f"{number:04d}-{path.name}")
-        convert_bvh(together, rig, out, fps, seed, progress=progress)
+        convert_motion(together, rig, out, fps, seed, progress=progress)
     return out

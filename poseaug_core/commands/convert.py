@@ -33,11 +33,11 @@ def convert() -> None:
 @json_option
 def bvh(path, out, rig, fps, seed, proportions, as_json) -> None:
     """Film BVH files (one, or every one below a folder) and write 3D, 2D and cameras."""
-    from poseaug_core.readers import convert_bvh
+    from poseaug_core.readers import convert_motion
 
     _check_target(out)
     with progress_bar() as progress:
-        found = convert_bvh(path, rig, out, fps or None, seed, proportions, progress)
+        found = convert_motion(path, rig, out, fps or None, seed, proportions, progress)
     if as_json:
         print_json(found)
         return

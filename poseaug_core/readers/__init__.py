@@ -6,17 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import numpy as np
-
 from poseaug_core.errors import UserError
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.motion.demo import demo_set
-from poseaug_core.motion.filming import film, require_choices
 from poseaug_core.poses import Poses
-from poseaug_core.readers.arrays import read_arrays, require_target, write_arrays
-from poseaug_core.readers.bvh import DEFAULT_FPS, read_folder
+from poseaug_core.readers.arrays import read_arrays
+from poseaug_core.readers.body import DEFAULT_FPS
+from poseaug_core.readers.mocap import MOTION, convert_motion, read_motion
 
-__all__ = ["READERS", "convert_bvh", "read_poses"]
+__all__ = ["READERS", "convert_motion", "read_poses"]
 
 
 def read_poses(
@@ -58,61 +56,8 @@ def kind_of(spec: str | Path) -> str:
     return suffix
 
 
-def convert_bvh(
-    source: str | Path,
-    rig: str,
-    out: str | Path,
-    fps: float | None = DEFAULT_FPS,
-    seed: int = 0,
-    proportions: str = "own",
-    progress: Progress | None = None,
-) -> dict:
-    """A BVH file or folder filmed by the rig and written as arrays (.npz, .h5), complete or not at all.
-
-    proportions: 'own', or 'seeded' for new limb lengths for each subject. Gives a summary: out, poses,
-    clips, subjects, rig, left_out (a sentence for each file or count left out) and notes (what was found in
-    the files, with how many say so). Raises UserError and Cancelled as read_poses.
-    """
-    rng = _generator(seed)
-    require_choices(rig, proportions)
-    require_target(out)
-    clips, left_out = read_folder(source, fps, _share(progress, 0.0, 0.7))
-    poses, dropped = film(
-        clips, rig, rng, proportions=proportions, name=Path(source).stem, progress=_share(progress, 0.7, 0.95)
-    )
-    tell(progress, 0.95, f"writing {out}")
-    write_arrays(poses, out)
-    tell(progress, 1.0, f"wrote {len(poses):,} poses")
-    said = [note for clip in clips for note in clip.notes]
-    return {
-        "out": str(out),
-        "poses": len(poses),
-        "clips": len(clips),
-        "subjects": poses.subjects(),
-        "rig": rig,
-        "left_out": [*left_out, *dropped],
-        "notes": {note: said.count(note) for note in dict.fromkeys(said)},
-    }
-
-
 def _arrays(spec, **_) -> Poses:
     return read_arrays(spec)
-
-
-def _bvh(spec, rig: str, fps: float | None, seed: int, progress: Progress | None) -> Poses:
-    rng = _generator(seed)
-    require_choices(rig)
-    clips, left_out = read_folder(spec, fps, _share(progress, 0.0, 0.7))
-    poses, dropped = film(clips, rig, rng, name=Path(spec).stem, progress=_share(progress, 0.7, 1.0))
-    for sentence in (*left_out, *dropped):
-        tell(progress, 1.0, sentence)
-    return poses
-
-
-def _generator(seed: int) -> np.random.Generator:
-    if seed < 0:
-        raise UserError(f"The seed is {seed}, it must be 0 or more.")
-    return np.random.default_rng(seed)
 
 
 def _demo(spec, seed: int, progress: Progress | None, **_) -> Poses:
@@ -128,16 +73,11 @@ def _demo(spec, seed: int, progress: Progress | None, **_) -> Poses:
     return demo_set(which, seed, size, progress)
 
 
-def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
-    """Progress of one part of the work, told as progress of the whole."""
-    return progress and (lambda share, text: progress(start + (stop - start) * share, text))
-
-
-#: What each kind of source is read by: suffix, or 'demo'. A folder is read as .bvh.
+#: What each kind of source is read by: suffix, or 'demo'. A folder is read as motion capture.
 READERS: dict[str, Callable[..., Poses]] = {
     ".npz": _arrays,
     ".h5": _arrays,
     ".hdf5": _arrays,
-    ".bvh": _bvh,
+    **dict.fromkeys(MOTION, read_motion),
     "demo": _demo,
 }

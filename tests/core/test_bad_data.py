@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from poseaug_core.errors import UserError
 from poseaug_core.motion.demo import demo_set
-from poseaug_core.readers import convert_bvh, read_poses
+from poseaug_core.readers import convert_motion, read_poses
 from poseaug_core.readers.arrays import read_arrays, write_arrays
 from poseaug_core.readers.bvh import read_bvh
 from poseaug_core.skeleton import HUMAN16
@@ -220,11 +220,11 @@ def test_nowhere_to_write(tmp_path, poses):
     unwritten = [tmp_path / "out.txt", tmp_path / "no" / "out.h5", tmp_path / "folder.h5"]
     for target in unwritten:
         with pytest.raises(UserError, match=target.name):
-            convert_bvh(tmp_path / "not looked at", "lab", target)
+            convert_motion(tmp_path / "not looked at", "lab", target)
     with pytest.raises(UserError, match="rig 'moon'"):
-        convert_bvh(write_bvh(tmp_path / "a.bvh"), "moon", tmp_path / "out.h5")
+        convert_motion(write_bvh(tmp_path / "a.bvh"), "moon", tmp_path / "out.h5")
     with pytest.raises(UserError, match="seed is -3"):
-        convert_bvh(tmp_path / "a.bvh", "lab", tmp_path / "out.h5", seed=-3)
+        convert_motion(tmp_path / "a.bvh", "lab", tmp_path / "out.h5", seed=-3)
     assert not (tmp_path / "out.h5").exists()
 
 

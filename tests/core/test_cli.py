@@ -233,7 +233,7 @@ def test_ctrl_c_while_converting_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(poseaug_core.readers, "convert_bvh", interrupted)
+    monkeypatch.setattr(poseaug_core.readers, "convert_motion", interrupted)
     done = poseaug("convert", "bvh", tmp_path, "--out", tmp_path / "a.h5")
     assert done.exit_code == 130 and done.stderr == "Stopped.\n" and list(tmp_path.iterdir()) == []
 

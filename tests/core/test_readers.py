@@ -10,7 +10,7 @@ import torch
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import project
 from poseaug_core.motion.demo import demo_set
-from poseaug_core.readers import READERS, convert_bvh, read_poses
+from poseaug_core.readers import READERS, convert_motion, read_poses
 from poseaug_core.readers.arrays import read_arrays, write_arrays
 from tests.core.bvh_people import write_bvh
 
@@ -88,7 +88,9 @@ def test_demo_by_name():
 
 def test_converted_is_what_would_be_read(tmp_path, folder):
     heard = []
-    summary = convert_bvh(folder, "lab", tmp_path / "out.h5", seed=5, progress=lambda share, text: heard.append(share))
+    summary = convert_motion(
+        folder, "lab", tmp_path / "out.h5", seed=5, progress=lambda share, text: heard.append(share)
+    )
     assert same(read_poses(tmp_path / "out.h5"), read_poses(folder, seed=5))
     assert summary["poses"] == 480 and summary["clips"] == 4 and summary["subjects"] == [1, 2]
     assert any(note.startswith("unit: centimetres") for note in summary["notes"])
@@ -96,7 +98,7 @@ def test_converted_is_what_would_be_read(tmp_path, folder):
 
 
 def test_seeded_proportions_differ_by_subject_alone(tmp_path, folder):
-    convert_bvh(folder, "lab", tmp_path / "out.npz", proportions="seeded")
+    convert_motion(folder, "lab", tmp_path / "out.npz", proportions="seeded")
     poses = read_poses(tmp_path / "out.npz")
     lengths = poses.skeleton.lengths(poses.xyz)
     one, two = (lengths[poses.tag[:, 0] == subject] for subject in (1, 2))
@@ -105,13 +107,13 @@ def test_seeded_proportions_differ_by_subject_alone(tmp_path, folder):
 
 def test_cancelled_conversion_leaves_nothing(tmp_path, folder):
     with pytest.raises(Cancelled):
-        convert_bvh(folder, "lab", tmp_path / "out.h5", progress=lambda share, text: share < 0.9)
+        convert_motion(folder, "lab", tmp_path / "out.h5", progress=lambda share, text: share < 0.9)
     assert not list(tmp_path.glob("*.h5")) and not list(tmp_path.glob(".out*"))
 
 
 def test_a_file_that_cannot_be_used_is_said(tmp_path, folder):
     (folder / "03_01.bvh").write_text("not a BVH file")
-    summary = convert_bvh(folder, "lab", tmp_path / "out.h5")
+    summary = convert_motion(folder, "lab", tmp_path / "out.h5")
     assert summary["clips"] == 4 and any("03_01.bvh" in sentence for sentence in summary["left_out"])
     heard = []
     read_poses(folder, progress=lambda share, text: heard.append(text))

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.readers.bvh import read_bvh, read_folder, subject_of
+from poseaug_core.readers.body import subject_of
+from poseaug_core.readers.bvh import read_bvh
 from poseaug_core.readers.bvh_file import parse, positions
 from poseaug_core.readers.bvh_names import map_names
+from poseaug_core.readers.mocap import read_clips
 from poseaug_core.skeleton import HUMAN16
 from tests.core.bvh_people import PERSON, SCHEMES, bvh_text, names_of, write_bvh
 
@@ -172,14 +174,14 @@ def test_folder_reads_recursively_reports_and_cancels(tmp_path):
     write_bvh(tmp_path / "02" / "deep" / "02_01.BVH")
     (tmp_path / "02" / "bad.bvh").write_text("HIERARCHY\nnonsense\nMOTION\n")
     heard = []
-    clips, left_out = read_folder(tmp_path, progress=lambda share, text: heard.append((share, text)))
+    clips, left_out = read_clips(tmp_path, progress=lambda share, text: heard.append((share, text)))
     assert [(clip.name, clip.subject) for clip in clips] == [("01_01", 1), ("02_01", 2)]
     assert len(left_out) == 1 and "bad.bvh" in left_out[0]
     assert [share for share, _ in heard] == [0, 1 / 3, 2 / 3]
     with pytest.raises(Cancelled):
-        read_folder(tmp_path, progress=lambda share, text: share < 0.5)
+        read_clips(tmp_path, progress=lambda share, text: share < 0.5)
     with pytest.raises(UserError, match="0 .bvh files"):
-        read_folder(_empty(tmp_path))
+        read_clips(_empty(tmp_path))
 
 
 def _empty(folder):

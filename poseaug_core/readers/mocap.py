@@ -1,0 +1,124 @@
+"""Motion capture of any format as clips: files found, read, filmed and written as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from poseaug_core.errors import UserError
+from poseaug_core.motion.clip import Clip, Progress, tell
+from poseaug_core.motion.filming import film, require_choices
+from poseaug_core.poses import Poses
+from poseaug_core.readers.arrays import require_target, write_arrays
+from poseaug_core.readers.body import DEFAULT_FPS
+from poseaug_core.readers.bvh import read_bvh
+
+#: What each kind of motion file is read by: (path, frames a second to keep) -> Clip.
+MOTION: dict[str, Callable[[Path, float | None], Clip]] = {".bvh": read_bvh}
+
+
+def read_motion(source: str | Path, rig: str, fps: float | None, seed: int, progress: Progress | None = None) -> Poses:
+    """A motion file, or all below a folder, filmed by the rig; what is left out is told to progress.
+
+    Raises UserError and Cancelled as ``read_clips`` and ``film``.
+    """
+    rng = _generator(seed)
+    require_choices(rig)
+    clips, left_out = read_clips(source, fps, _share(progress, 0.0, 0.7))
+    poses, dropped = film(clips, rig, rng, name=Path(source).stem, progress=_share(progress, 0.7, 1.0))
+    for sentence in (*left_out, *dropped):
+        tell(progress, 1.0, sentence)
+    return poses
+
+
+def convert_motion(
+    source: str | Path | Sequence[str | Path],
+    rig: str,
+    out: str | Path,
+    fps: float | None = DEFAULT_FPS,
+    seed: int = 0,
+    proportions: str = "own",
+    progress: Progress | None = None,
+    kinds: Sequence[str] = tuple(MOTION),
+) -> dict:
+    """Motion filmed by the rig and written as arrays (.npz, .h5), complete or not at all.
+
+    source: a motion file, a folder of them, or several of either. proportions: 'own', or 'seeded' for new limb
+    lengths for each subject. kinds: suffixes to look for in folders. Gives a summary: out, poses, clips, subjects,
+    rig, left_out (a sentence for each file or count left out) and notes (what was found in the files, with how many
+    say so). Raises UserError and Cancelled as ``read_clips`` and ``film``.
+    """
+    rng = _generator(seed)
+    require_choices(rig, proportions)
+    require_target(out)
+    clips, left_out = read_clips(source, fps, _share(progress, 0.0, 0.7), kinds)
+    poses, dropped = film(
+        clips, rig, rng, proportions=proportions, name=Path(out).stem, progress=_share(progress, 0.7, 0.95)
+    )
+    tell(progress, 0.95, f"writing {out}")
+    write_arrays(poses, out)
+    tell(progress, 1.0, f"wrote {len(poses):,} poses")
+    said = [note for clip in clips for note in clip.notes]
+    return {
+        "out": str(out),
+        "poses": len(poses),
+        "clips": len(clips),
+        "subjects": poses.subjects(),
+        "rig": rig,
+        "left_out": [*left_out, *dropped],
+        "notes": {note: said.count(note) for note in dict.fromkeys(said)},
+    }
+
+
+def read_clips(
+    source: str | Path | Sequence[str | Path],
+    fps: float | None = DEFAULT_FPS,
+    progress: Progress | None = None,
+    kinds: Sequence[str] = tuple(MOTION),
+) -> tuple[list[Clip], list[str]]:
+    """Clips of every motion file that source names or that lies below it, and a sentence for each file left out.
+
+    Raises UserError where none can be used, Cancelled where progress says stop.
+    """
+    sources = [source] if isinstance(source, str | Path) else source
+    files = [file for one in sources for file in motion_files(Path(one), kinds)]
+    clips, left_out = [], []
+    for number, file in enumerate(files):
+        tell(progress, number / len(files), f"reading {file.name}")
+        try:
+            clips.append(MOTION.get(file.suffix.lower(), read_bvh)(file, fps))
+        except UserError as error:
+            left_out.append(str(error))
+    if not clips:
+        where = ", ".join(map(str, sources))
+        raise UserError(f"None of the {len(files)} motion files in {where} can be used. The first: {left_out[0]}")
+    return clips, left_out
+
+
+def motion_files(path: Path, kinds: Sequence[str] = tuple(MOTION)) -> list[Path]:
+    """The file itself, or every motion file below the folder in name order. Raises UserError where there is none."""
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise UserError(f"{path} does not exist; check the name and the folder.")
+    try:
+        list(path.iterdir())
+    except PermissionError:
+        raise UserError(f"{path} may not be read by this user; change its permissions (chmod u+rx).") from None
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in kinds and file.is_file())
+    if not files:
+        raise UserError(f"{path} holds 0 {' or '.join(kinds)} files; name a folder that has some, at any depth.")
+    return files
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise UserError(f"The seed is {seed}, it must be 0 or more.")
+    return np.random.default_rng(seed)
+
+
+def _share(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    """Progress of one part of the work, told as progress of the whole."""
+    return progress and (lambda share, text: progress(start + (stop - start) * share, text))
