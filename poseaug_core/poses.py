@@ -24,6 +24,7 @@ class Poses:
     camera: (n, 9) float32, see geometry.project.
     tag: (n, 4) int32: subject, clip (index into clips), frame, view (camera number).
     clips: clip names. name: what to call the set in tables and titles.
+    notes: what was decided while reading, one sentence each.
     """
 
     xyz: Tensor
@@ -32,6 +33,7 @@ class Poses:
     tag: Tensor
     clips: tuple[str, ...] = ()
     name: str = "poses"
+    notes: tuple[str, ...] = ()
     skeleton: Skeleton = field(default=HUMAN16, repr=False)
 
     def __len__(self) -> int:
@@ -63,7 +65,7 @@ class Poses:
         return torch.linspace(0, len(self) - 1, min(count, len(self))).round().long()
 
 
-def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses") -> Poses:
+def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses", notes=()) -> Poses:
     """Poses from arrays, checked and converted; uv=None projects xyz with the camera.
 
     Raises UserError, naming the value and the remedy, for: other than 16 joints, empty sets,
@@ -79,4 +81,4 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses") -> Poses:
     tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else to(tag, torch.int32)
     check_poses(xyz, uv, camera, name)
     check_projection(xyz, uv, camera, name)
-    return Poses(xyz, uv, camera, tag, tuple(map(str, clips)), name)
+    return Poses(xyz, uv, camera, tag, tuple(map(str, clips)), name, tuple(notes))
