@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from poseaug_core.augmentations import make_augmentation
 from poseaug_core.augmentor import Augmentor
 from poseaug_core.config import Config
 from poseaug_core.controls import Controls
@@ -34,9 +35,11 @@ def augmented_pairs(
     controls say which operations are on. Batches are normalised by themselves, as in training. UserError where no
     pair is left, Cancelled where progress(share, text) answers False.
     """
-    augmentor = Augmentor(config.fix_trunk).train()
-    prefix = "augmentor."
-    augmentor.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    augmentor = make_augmentation(config, source, progress)
+    if isinstance(augmentor, Augmentor):
+        prefix = "augmentor."
+        augmentor.train()
+        augmentor.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     generator = torch.Generator().manual_seed(seed)
     batch = min(config.batch_size, len(source))
     epoch = Epoch(source, templates if config.swap_bone_lengths else None, batch)
@@ -46,8 +49,8 @@ def augmented_pairs(
     for i in range(batches):
         if progress and progress(i / batches, f"augmenting {source.name}") is False:
             raise Cancelled(f"Augmenting {source.name} was cancelled.")
-        xyz, _, camera = epoch.swapped(i)
-        noise = augmentor.draw(len(xyz), generator)
+        picked, xyz, _, camera = epoch.swapped(i)
+        noise = augmentor.draw(picked, generator)
         made = augmentor(xyz, camera, noise, controls.apply_ba, controls.apply_bl, controls.apply_rt)
         epoch.collect(i, made, config.keep_rule)
     # The last batch wraps around to the first poses: those are not given twice.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from poseaug_core.geometry import project, rigid
@@ -27,8 +27,8 @@ HIDDEN = 256
 class Augmented:
     """A batch at every stage; xyz metres in the camera frame, uv normalised, roots as in Snapshot.
 
-    ba, bl, rt: (b, 16, 3). uv_ba, uv_rt: (b, 16, 2). angle_change (b, 15): 1 - cos. length_ratio (b, 9).
-    axis_angle (b, 3) radians. translation (b, 3) metres.
+    ba, bl, rt: (b, 16, 3). uv_ba, uv_rt: (b, 16, 2). angle_residual (b, 15, 3): what BA adds to unit bone directions.
+    angle_change (b, 15): 1 - cos. length_ratio (b, 9). axis_angle (b, 3) radians. translation (b, 3) metres.
     """
 
     ba: Tensor
@@ -36,6 +36,7 @@ class Augmented:
     rt: Tensor
     uv_ba: Tensor
     uv_rt: Tensor
+    angle_residual: Tensor
     angle_change: Tensor
     length_ratio: Tensor
     axis_angle: Tensor
@@ -135,9 +136,9 @@ class Augmentor(nn.Module):
         for head in self.heads:
             nn.init.kaiming_normal_(head.weight)
 
-    def draw(self, batch: int, generator: Generator) -> Float[Tensor, "4 b 48"]:
-        """Noise for a batch."""
-        return torch.randn(4, batch, NOISE, generator=generator, device=self.input.device)
+    def draw(self, rows: Int[Tensor, " b"], generator: Generator) -> Float[Tensor, "4 b 48"]:
+        """Noise for a batch of source rows, whichever they are."""
+        return torch.randn(4, len(rows), NOISE, generator=generator, device=self.input.device)
 
     def regress(self, xyz: Float[Tensor, "b 16 3"], noise: Float[Tensor, "4 b 48"]) -> list[Tensor]:
         """What the four heads say: (b, 45), (b, 9), (b, 3), (b, 3)."""
@@ -161,14 +162,17 @@ class Augmentor(nn.Module):
         """Every stage of the batch; an operation that is off hands the pose on unchanged (Table 5's variants)."""
         angle, length, rotation, translation = self.regress(xyz, noise)
         root = xyz[:, 0]
-        angle = angle if apply_ba else torch.zeros_like(angle)
+        angle = (angle if apply_ba else torch.zeros_like(angle)).unflatten(1, (-1, 3))
+        if self.fix_trunk:
+            angle = angle * _trunk_mask(self.skeleton, angle)[:, None]
         length = length if apply_bl else torch.zeros_like(length)
-        ba, angle_change = turn_bones(xyz, angle.unflatten(1, (-1, 3)), self.fix_trunk, self.skeleton)
+        ba, angle_change = turn_bones(xyz, angle, False, self.skeleton)
         bl, ratio = stretch_bones(ba, length, self.fix_trunk, self.skeleton)
         rt, axis_angle, moved = rotate_translate(bl, rotation, translation)
         if not apply_rt:
             rt, axis_angle, moved = bl, torch.zeros_like(axis_angle), root
-        return Augmented(ba, bl, rt, project(ba, camera), project(rt, camera), angle_change, ratio, axis_angle, moved)
+        uv_ba, uv_rt = project(ba, camera), project(rt, camera)
+        return Augmented(ba, bl, rt, uv_ba, uv_rt, angle, angle_change, ratio, axis_angle, moved)
 
 
 def _grouped_kaiming(fan_in: list[int], rows: int, columns: int) -> Tensor:

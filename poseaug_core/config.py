@@ -6,15 +6,18 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
 from poseaug_core.controls import KNOBS, Controls
 from poseaug_core.errors import UserError
+from poseaug_core.presets import PRESETS
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
 
 DATA, METHOD, TRAINING, RECORD = "Data", "Method", "Training", "Recording"
+# What a setting is read with (Setting.where).
+LEARNED = (("augmentation", ("poseaug",)),)
+RATIO, EXPONENTIAL = (*LEARNED, ("feedback_form", ("ratio",))), (*LEARNED, ("feedback_form", ("exponential",)))
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,37 @@ class Config:
         "", "estimator weights", "A checkpoint to start from instead of pre-training.", group=METHOD
     )
     augmentation: str = setting(
-        "poseaug", "augmentation", "none trains the estimator as long, on real pairs alone.",
-        group=METHOD, choices=("poseaug", "none"),
+        "poseaug", "augmentation", "poseaug learns; evolution breeds a population once before (Li et al., CVPR 2020); "
+        "random draws views, positions and bones from fixed ranges; none trains as long on real pairs alone.",
+        group=METHOD, choices=("poseaug", "evolution", "random", "none"),
+    )  # fmt: skip
+    discriminator3d: str = setting(
+        "parts", "3D discriminator", "KCS of five overlapping body parts (released), of the paper's five disjoint "
+        "parts, of the whole body (Wandt and Rosenhahn; Table 7), or none (Table 6).",
+        group=METHOD, choices=("parts", "paper_parts", "whole_body", "none"), equation="Eq. 7", where=LEARNED,
+    )  # fmt: skip
+    discriminator2d: bool = setting(
+        True, "2D discriminator", "Judge the augmented 2D poses (Table 6).",
+        group=METHOD, equation="Eq. 12", where=LEARNED,
+    )  # fmt: skip
+    gan_scale: str = setting(
+        "halved", "GAN losses", "halved as released, or unscaled as printed.",
+        group=METHOD, choices=("halved", "unscaled"), equation="Eq. 12", where=LEARNED,
+    )  # fmt: skip
+    feedback_form: str = setting(
+        "ratio", "feedback", "ratio: (h - beta)^2 outside beta +- tolerance, h the error over the original's, by joint "
+        "group, of BA and of RT poses (released); exponential: |1 - exp(L(X') - beta L(X))| (as printed).",
+        group=METHOD, choices=("ratio", "exponential"), equation="Eq. 9", where=LEARNED,
+    )  # fmt: skip
+    regulariser: str = setting(
+        "range", "regulariser", "range: of mean angle change and of each length ratio (released); rectified: |g|^2 "
+        "where the mean |g| exceeds the threshold (as printed).",
+        group=METHOD, choices=("range", "rectified"), equation="Eq. 10", where=LEARNED,
     )  # fmt: skip
     fix_trunk: bool = setting(
-        True,
-        "fix trunk",
-        "Keep pelvis-spine-thorax directions and the thorax ratio, as the released code.",
-        group=METHOD,
-    )
+        True, "fix trunk", "Keep pelvis-spine-thorax directions and the thorax ratio, as the released code.",
+        group=METHOD, equation="Eq. 4-5", where=LEARNED,
+    )  # fmt: skip
     swap_bone_lengths: bool = setting(
         True, "swap bone lengths", "Give source poses the bone lengths of random templates each epoch.", group=METHOD
     )
@@ -66,14 +91,43 @@ class Config:
     )  # fmt: skip
     estimator_batches: str = setting(
         "separate", "estimator batches", "separate: a pass on augmented pairs, then one on real pairs (released); "
-        "mixed: every batch has both (Eq. 2 and 8).", group=METHOD, choices=("separate", "mixed"),
+        "mixed: every batch has both (Eq. 2 and 8).", group=METHOD, choices=("separate", "mixed"), equation="Eq. 8",
     )  # fmt: skip
     augmented_share: float = setting(
-        0.5, "augmented share", "Share of augmented pairs in mixed batches.", group=METHOD, low=0.0, high=1.0
+        0.5, "augmented share", "Share of augmented pairs in mixed batches.",
+        group=METHOD, low=0.0, high=1.0, equation="Eq. 8",
+        where=(("augmentation", ("poseaug", "evolution", "random")), ("estimator_batches", ("mixed",))),
+    )  # fmt: skip
+    beta_ba_start: float = setting(
+        3.0, "beta BA at start", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0, equation="Eq. 9", where=RATIO
     )
-    beta_ba_start: float = setting(3.0, "beta BA at start", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
-    beta_ba_end: float = setting(5.0, "beta BA at end", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0)
-    beta_rt: float = setting(17.0, "beta RT", "Schedule of beta RT: constant.", group=METHOD, low=1.0, high=40.0)
+    beta_ba_end: float = setting(
+        5.0, "beta BA at end", "Schedule of beta BA.", group=METHOD, low=1.0, high=20.0, equation="Eq. 9", where=RATIO
+    )
+    beta_rt: float = setting(
+        17.0, "beta RT", "Schedule of beta RT: constant.",
+        group=METHOD, low=1.0, high=40.0, equation="Eq. 9", where=RATIO,
+    )  # fmt: skip
+    beta_start: float = setting(
+        2.0, "beta at start", "Schedule of beta; it rises over the epochs.",
+        group=METHOD, low=1.0, high=100.0, equation="Eq. 9", where=EXPONENTIAL,
+    )  # fmt: skip
+    beta_end: float = setting(
+        4.0, "beta at end", "Schedule of beta.",
+        group=METHOD, low=1.0, high=100.0, equation="Eq. 9", where=EXPONENTIAL,
+    )  # fmt: skip
+    extra_2d: tuple[str, ...] = setting(
+        (), "extra 2D", "Sets whose 2D poses join the real side of the 2D discriminator (Table 2, +Extra2D).",
+        group=DATA, equation="Eq. 12", where=(*LEARNED, ("discriminator2d", (True,))),
+    )  # fmt: skip
+    extra_share: float = setting(
+        0.5, "extra share", "Share of extra 2D poses on the real side of the 2D discriminator.",
+        group=METHOD, low=0.0, high=1.0, equation="Eq. 12", where=(*LEARNED, ("discriminator2d", (True,))),
+    )  # fmt: skip
+    evolution_size: float = setting(
+        3.0, "evolution size", "Offspring for each source pose.",
+        group=METHOD, low=0.1, high=100.0, where=(("augmentation", ("evolution",)),),
+    )  # fmt: skip
     # training
     seed: int = setting(0, "seed", "Seeds every draw of the run.", group=TRAINING, low=0, high=2**31 - 1)
     device: str = setting("auto", "device", "auto, cpu, cuda, cuda:1, mps.", group=TRAINING)
@@ -168,28 +222,6 @@ class Config:
 
 SETTINGS = settings_of(Config)
 
-#: Named overrides of Config and Controls.
-PRESETS: dict[str, dict[str, Any]] = {
-    "released": {},
-    # The released schedule fails on sets of some ten thousand poses: the estimator meets the augmentor while its
-    # views are still noise, and feedback spoils the estimator's batch statistics. Here the augmentor learns faster
-    # and alone first, statistics are kept, and every batch of the estimator mixes augmented and real pairs.
-    "small_data": {
-        "batch_size": 256,
-        "pretrain_epochs": 40,
-        "epochs": 24,
-        "warmup_epochs": 0,
-        "warmup_iterations": 1460,
-        "feedback_statistics": "kept",
-        "keep_rule": "inside",
-        "estimator_batches": "mixed",
-        "augmented_share": 0.33,
-        "lr_augmentor": 3e-4,
-        "lr_discriminator": 3e-4,
-        "lr_estimator": 5e-4,
-    },
-}
-
 
 def make_config(preset: str = "released", **overrides) -> Config:
     """The preset with overrides; a name may belong to Config or to Controls (a knob held from the start).
@@ -211,7 +243,8 @@ def make_config(preset: str = "released", **overrides) -> Config:
 def with_absolute_paths(config: Config) -> Config:
     """The config with its files named from the root, so that its run goes on in any working folder."""
     fixed = {name: absolute(getattr(config, name)) for name in ("source", "source_test", "estimator_weights")}
-    return replace(config, **fixed, cross=tuple(map(absolute, config.cross)))
+    lists = {name: tuple(map(absolute, getattr(config, name))) for name in ("cross", "extra_2d")}
+    return replace(config, **fixed, **lists)
 
 
 def absolute(spec: str) -> str:
@@ -231,6 +264,7 @@ def scheduled(config: Config, controls: Controls, phase: str, epoch: int) -> Con
     values = {name: rate * decay for name, rate in rates.items()}
     values["beta_ba"] = config.beta_ba_start + (config.beta_ba_end - config.beta_ba_start) * done
     values["beta_rt"] = config.beta_rt
+    values["beta"] = config.beta_start + (config.beta_end - config.beta_start) * done
     return replace(controls, **{name: value for name, value in values.items() if getattr(controls, name) is None})
 
 

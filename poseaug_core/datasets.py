@@ -26,6 +26,7 @@ class TrainingData:
 
     templates: (k, 15) metres, bone lengths that the bone-length swap draws from.
     notes: what was decided while loading, one sentence each.
+    extra: (e, 16, 2) normalised 2D poses that join the real side of the 2D discriminator, or None.
     """
 
     source: Poses
@@ -33,6 +34,7 @@ class TrainingData:
     cross: dict[str, Poses]
     templates: Tensor
     notes: tuple[str, ...] = ()
+    extra: Tensor | None = None
 
     def summary(self) -> dict[str, Any]:
         """JSON-able: for each set its name, counts, mean depth (metres) and fingerprint; and the notes."""
@@ -41,7 +43,7 @@ class TrainingData:
             "sets": {name: describe(poses) for name, poses in sets.items()},
             "templates": len(self.templates),
             "notes": list(self.notes),
-        }
+        } | ({} if self.extra is None else {"extra_2d": {"poses": len(self.extra), "fingerprint": _hash(self.extra)}})
 
 
 def describe(poses: Poses) -> dict[str, Any]:
@@ -59,22 +61,32 @@ def describe(poses: Poses) -> dict[str, Any]:
 
 def fingerprint(poses: Poses) -> str:
     """16 hexadecimal digits that change with any number of the set."""
+    return _hash(poses.xyz, poses.uv, poses.camera, poses.tag)
+
+
+def _hash(*columns: Tensor) -> str:
     digest = hashlib.sha256()
-    for column in (poses.xyz, poses.uv, poses.camera, poses.tag):
+    for column in columns:
         digest.update(memoryview(column.cpu().contiguous().numpy()).cast("B"))
     return digest.hexdigest()[:16]
 
 
 def require_same_data(found: dict[str, Any], expected: dict[str, Any], run: str) -> None:
     """UserError unless two summaries are of the same numbers; a run goes on only with what it began with."""
-    for name, then in expected["sets"].items():
-        now = found["sets"].get(name)
+    present, began = ({**summary["sets"], **_extra_of(summary)} for summary in (found, expected))
+    for name, then in began.items():
+        now = present.get(name)
         if now is None or now["fingerprint"] != then["fingerprint"]:
             has = f"{now['poses']:,} poses with other numbers" if now else "gone"
+            of = then.get("name", "without 3D")
             raise UserError(
-                f"{run} began with {then['poses']:,} poses as {name} ({then['name']}), now it is {has}; "
+                f"{run} began with {then['poses']:,} poses as {name} ({of}), now it is {has}; "
                 "put the file back, or start a new run."
             )
+
+
+def _extra_of(summary: dict[str, Any]) -> dict[str, Any]:
+    return {"extra 2D": summary["extra_2d"]} if "extra_2d" in summary else {}
 
 
 def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
@@ -101,7 +113,8 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     cross: dict[str, Poses] = {}
     for poses in rest:
         cross[_unused(poses.name.replace("/", " "), ("source", "source_test", *cross))] = poses
-    return TrainingData(source, source_test, cross, source.bone_templates(), notes)
+    extra = [read_poses(spec, rig=config.rig, seed=config.data_seed).uv for spec in config.extra_2d]
+    return TrainingData(source, source_test, cross, source.bone_templates(), notes, torch.cat(extra) if extra else None)
 
 
 def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:

@@ -19,11 +19,19 @@ class Epoch:
     Batches all have the same size: the last one of a pass wraps around to the pass's beginning.
     """
 
-    def __init__(self, poses: Poses, templates: Float[Tensor, "k 15"] | None, batch: int):
-        self.poses, self.templates, self.batch = poses, templates, batch
+    def __init__(
+        self,
+        poses: Poses,
+        templates: Float[Tensor, "k 15"] | None,
+        batch: int,
+        extra: Float[Tensor, "e 16 2"] | None = None,
+    ):
+        """templates: bone lengths to swap in, metres. extra: 2D poses without 3D for the 2D discriminator."""
+        self.poses, self.templates, self.batch, self.extra = poses, templates, batch, extra
         device, count = poses.xyz.device, len(poses)
         self.order = torch.arange(count, device=device)
         self.order_real = torch.arange(count, device=device)
+        self.order_extra = torch.arange(0 if extra is None else len(extra), device=device)
         self.template = torch.zeros(count, dtype=torch.long, device=device)
         rows = -(-count // batch) * batch
         self.collected_xyz = torch.zeros(rows, 16, 3, device=device)
@@ -37,6 +45,8 @@ class Epoch:
         self.order = torch.randperm(len(self.poses), **draw)
         if swap:
             self.order_real = torch.randperm(len(self.poses), **draw)
+            if self.extra is not None:
+                self.order_extra = torch.randperm(len(self.extra), **draw)
             if self.templates is not None:
                 self.template = torch.randint(len(self.templates), (len(self.poses),), **draw)
 
@@ -44,9 +54,20 @@ class Epoch:
         """xyz, uv, camera of a batch of source poses as they are."""
         return self._columns(self._rows(self.order, iteration))
 
-    def swapped(self, iteration: int, order: str = "order") -> Batch:
-        """xyz, uv, camera of a batch with this epoch's bone lengths, 2D projected anew."""
-        rows = self._rows(getattr(self, order), iteration)
+    def judged(self, iteration: int, extra_share: float) -> tuple[Tensor, Tensor]:
+        """xyz and uv of a batch for the discriminators' real sides, part of the uv from the extra 2D poses."""
+        xyz, uv, _ = self._swapped(self._rows(self.order_real, iteration))
+        count = round(extra_share * self.batch) if self.extra is not None else 0
+        if count:
+            uv = torch.cat((self.extra[self._rows(self.order_extra, iteration, count)], uv[count:]))
+        return xyz, uv
+
+    def swapped(self, iteration: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Source rows, xyz, uv, camera of a batch with this epoch's bone lengths, 2D projected anew."""
+        rows = self._rows(self.order, iteration)
+        return rows, *self._swapped(rows)
+
+    def _swapped(self, rows: Tensor) -> Batch:
         xyz, uv, camera = self._columns(rows)
         if self.templates is None:
             return xyz, uv, camera
@@ -90,7 +111,7 @@ class Epoch:
     def _columns(self, rows: Tensor) -> Batch:
         return self.poses.xyz[rows], self.poses.uv[rows], self.poses.camera[rows]
 
-    STATE = ("order", "order_real", "template", "collected_xyz", "collected_uv", "usable", "kept")
+    STATE = ("order", "order_real", "order_extra", "template", "collected_xyz", "collected_uv", "usable", "kept")
 
     def state(self) -> dict[str, Tensor]:
         return {name: getattr(self, name) for name in self.STATE}

@@ -202,9 +202,9 @@ def _make(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
     """An empty history for arrays of these shapes."""
     with h5py.File(path, "w", libver=VERSION) as file:
         for name, shape in shapes.items():
-            # A chunk may not be empty.
-            chunk = (1, *(max(n, 1) for n in shape))
-            file.create_dataset(name, (0, *shape), "f4", maxshape=(None, *shape), chunks=chunk)
+            # A chunk may not be empty, nor larger than what the dataset may become.
+            chunk, most = (1, *(n or 1 for n in shape)), (None, *(n or None for n in shape))
+            file.create_dataset(name, (0, *shape), "f4", maxshape=most, chunks=chunk)
         for name, kind in ONE.items():
             file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(256,))
         for name in COLUMNS:

@@ -61,7 +61,7 @@ def train(
 
         if replay:
             require_same_data(data.summary(), model.data, str(model.path))
-        trainer = Trainer(began, data, weights=not resume)
+        trainer = Trainer(began, data, not resume, progress)
         if resume:
             require_same_data(data.summary(), run.data, str(folder))
             before = run.controls()

@@ -12,6 +12,9 @@ JOINT_WEIGHTS = (1, 5, 2, 1, 5, 2, 1, 1, 1, 1, 5, 2, 1, 5, 2, 1)
 #: Joints over which hardness is averaged: hips and shoulders, knees and elbows with the head, ankles and wrists.
 JOINT_GROUPS = ((1, 4, 10, 13), (2, 5, 9, 11, 14), (3, 6, 12, 15))
 
+#: Largest exponent of Eq. 9; errors of half a metre give 0.25 in square metres.
+STEEPEST = 10.0
+
 _groups: dict = {}
 
 
@@ -46,8 +49,13 @@ def hardness_loss(ratio: Float[Tensor, "b 3"], beta: float, tolerance: float) ->
 def relative_hardness_loss(
     augmented: Float[Tensor, " b"], original: Float[Tensor, " b"], beta: float
 ) -> Float[Tensor, " b"]:
-    """|1 - exp(L(X') - beta L(X))| for each pose (Eq. 9 as printed)."""
-    return (1 - (augmented - beta * original).exp()).abs()
+    """|1 - exp(L(X') - beta L(X))| for each pose (Eq. 9 as printed).
+
+    Beyond STEEPEST the exponential goes on as its tangent, so that an estimator metres off cannot overflow it.
+    """
+    exponent = augmented - beta * original
+    capped = exponent.clamp(max=STEEPEST)
+    return (1 - capped.exp() * (1 + exponent - capped)).abs()
 
 
 def angle_range_loss(angle_change: Float[Tensor, "b 15"], mean: float, width: float) -> Tensor:
@@ -61,11 +69,27 @@ def length_limit_loss(ratio: Float[Tensor, "b 9"], limit: float) -> Tensor:
     return torch.where(ratio.abs() > limit, ratio.square(), 0.0).mean()
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """LS-GAN of a discriminator: 0.5 [mean (D(real) - 1)^2 + mean D(fake)^2] (Eq. 12, halved as released)."""
-    return 0.5 * ((real - 1).square().mean() + fake.square().mean())
+def rectified_loss(change: Float[Tensor, "b ..."], threshold: float) -> Tensor:
+    """|g|^2 of a pose where the mean of |g| over its elements exceeds the threshold, else 0; the mean (Eq. 10 as
+    printed, with the mean taken of absolute values)."""
+    flat = change.flatten(1)
+    return torch.where(flat.abs().mean(1) > threshold, flat.square().sum(1), 0.0).mean()
 
 
-def adversarial_loss(fake: Tensor) -> Tensor:
-    """LS-GAN of the augmentor: 0.5 mean (D(fake) - 1)^2."""
-    return 0.5 * (fake - 1).square().mean()
+def square_error(pred: Float[Tensor, "b 16 3"], target: Float[Tensor, "b 16 3"], unit: float) -> Float[Tensor, " b"]:
+    """Mean square distance of the joints of each pose, in units of ``unit`` metres squared (L_P of Eq. 9)."""
+    return ((pred - target) / unit).square().sum(-1).mean(-1)
+
+
+#: Factor of the LS-GAN losses: as the released code has it, and as Eq. 12 is printed.
+GAN_SCALE = {"halved": 0.5, "unscaled": 1.0}
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, scale: float = 0.5) -> Tensor:
+    """LS-GAN of a discriminator: scale [mean (D(real) - 1)^2 + mean D(fake)^2] (Eq. 12)."""
+    return scale * ((real - 1).square().mean() + fake.square().mean())
+
+
+def adversarial_loss(fake: Tensor, scale: float = 0.5) -> Tensor:
+    """LS-GAN of the augmentor: scale mean (D(fake) - 1)^2."""
+    return scale * (fake - 1).square().mean()

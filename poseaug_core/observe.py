@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from poseaug_core.controls import Controls
 from poseaug_core.estimators.layers import kept_statistics
@@ -31,14 +32,14 @@ class Probe:
     @classmethod
     def choose(cls, source: Poses, networks: Networks, size: int, crowd: int, seed: int) -> Probe:
         """Rows spread evenly over the source, those followed in full spread evenly as well."""
-        rows = source.spread(max(crowd, size))
+        rows = source.spread(max(crowd, size)).to(source.xyz.device)
         size = min(size, len(rows))
         first = torch.linspace(0, len(rows) - 1, size).round().long()
         rest = torch.ones(len(rows), dtype=torch.bool)
         rest[first] = False
         generator = torch.Generator(source.xyz.device).manual_seed(seed)
-        poses = source.take(torch.cat((rows[first], rows[rest])).to(source.xyz.device))
-        return cls(poses, networks.augmentor.draw(len(poses), generator), size)
+        chosen = torch.cat((rows[first], rows[rest]))
+        return cls(source.take(chosen), networks.augmentor.draw(chosen, generator), size)
 
 
 @torch.no_grad()
@@ -49,7 +50,7 @@ def observe(
     answers in evaluation mode, as its user would run it."""
     poses, n = probe.poses, probe.size
     xyz, uv, camera = poses.xyz, poses.uv, poses.camera
-    with kept_statistics(networks.augmentor):
+    with kept_statistics(*networks.named().values()):
         made = networks.augmentor(xyz, camera, probe.noise, controls.apply_ba, controls.apply_bl, controls.apply_rt)
     estimator = networks.estimator
     training = estimator.training
@@ -69,8 +70,8 @@ def observe(
         "translation": made.translation,
         "view_point": torch.stack((view_point(xyz), view_point(made.rt))),
         "position": torch.stack((xyz[:, 0], made.rt[:, 0])),
-        "scores3d": torch.stack((networks.d3d(xyz), networks.d3d(made.ba))),
-        "scores2d": torch.stack((networks.d2d(uv)[:, 0], networks.d2d(made.uv_rt)[:, 0])),
+        "scores3d": torch.stack([_scores(networks.d3d, pose) for pose in (xyz, made.ba)]),
+        "scores2d": torch.stack([_scores(networks.d2d, pose) for pose in (uv, made.uv_rt)]).squeeze(-1),
         "error": torch.stack([joint_errors(a, t).mean(1) for a, t in zip(answers, truths, strict=True)]),
         "hardness": torch.stack([hardness(group, groups[0]) for group in groups[1:]]),
     }
@@ -82,3 +83,10 @@ def observe(
         controls={name: float(value) for name, value in dataclasses.asdict(controls).items()},
         **{name: tensor.float().cpu().numpy() for name, tensor in arrays.items()},
     )
+
+
+def _scores(discriminator: nn.Module | None, poses: Tensor) -> Float[Tensor, "m p"]:
+    """The discriminator's scores; where there is none, no parts in 3D and NaN in 2D."""
+    if discriminator is not None:
+        return discriminator(poses)
+    return poses.new_full((len(poses), 0 if poses.shape[-1] == 3 else 1), torch.nan)

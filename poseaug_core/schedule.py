@@ -48,12 +48,13 @@ class Schedule:
         return epoch < self.config.warmup_epochs or by_iterations
 
     def stages(self, phase: str, epoch: int) -> tuple[str, ...]:
-        """The stages of an epoch. Without augmentation the estimator takes as many steps, on real pairs."""
+        """The stages of an epoch. Without augmentation the estimator takes as many steps, on real pairs; only an
+        augmentor that learns has a warm-up."""
         if phase == "pretrain":
             return ("pretrain",)
         augment = self.config.augmentation != "none"
         if self.warming_up(epoch):
-            return ("warm-up",) if augment else ()
+            return ("warm-up",) if self.config.augmentation == "poseaug" else ()
         if self.config.estimator_batches == "mixed" and augment:
             return ("augment", "estimate mixed")
         return ("augment", "estimate augmented", "estimate real") if augment else ("estimate real", "estimate real")

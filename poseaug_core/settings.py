@@ -21,6 +21,7 @@ class Setting:
     low, high: inclusive range of numbers. choices: allowed values of a choice.
     scheduled: None is allowed and means that the value follows its schedule.
     log: a slider is best logarithmic. group: heading under which it is shown.
+    where: the settings of Config, each with the values, with which alone this one is read; see in_use.
     """
 
     name: str
@@ -36,6 +37,11 @@ class Setting:
     choices: tuple[str, ...] = ()
     scheduled: bool = False
     log: bool = False
+    where: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+    def in_use(self, config: Any) -> bool:
+        """Whether a run of this Config reads the setting at all."""
+        return all(getattr(config, name) in values for name, values in self.where)
 
     def check(self, value: Any) -> Any:
         """The value in its right type, or UserError naming value, limit and remedy."""

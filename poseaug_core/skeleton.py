@@ -7,7 +7,7 @@ products with constant matrices, PoseAug Sec. 3.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -143,4 +143,17 @@ HUMAN16 = Skeleton(
 #: The five disjoint parts of the paper (Sec. 3.3), every bone in exactly one.
 PAPER_PARTS = {
     part: tuple(bone for bone, painted in enumerate(HUMAN16.paint) if painted == part) for part in HUMAN16.parts
+}
+
+#: What each kind of 3D discriminator judges, as a skeleton whose parts and paint are its own; scores come in order of
+#: the parts. 'none' judges nothing, its bones keep the colours of the body's parts.
+JUDGED: dict[str, Skeleton] = {
+    "parts": HUMAN16,
+    "paper_parts": replace(HUMAN16, parts=PAPER_PARTS),
+    "whole_body": replace(
+        HUMAN16,
+        parts={"whole body": tuple(range(HUMAN16.bone_count))},
+        paint=("whole body",) * HUMAN16.bone_count,
+    ),
+    "none": replace(HUMAN16, parts={}),
 }

@@ -30,8 +30,9 @@ class Snapshot:
     view_point (2, m, 2): azimuth and elevation of the camera in the body frame, degrees, original and augmented;
     azimuth 0 looks at the front, positive from the body's left; elevation positive from above.
     position (2, m, 3): the pelvis, original and augmented.
-    scores3d (2, m, p): part-aware scores in order of skeleton.parts, of the original and of the BA pose; 1 is real.
-    scores2d (2, m): 2D scores of the original and of the RT pose.
+    scores3d (2, m, p): KCS scores in order of the parts of skeleton.JUDGED[config.discriminator3d], of the original
+    and of the BA pose; 1 is real; p is 0 without a 3D discriminator.
+    scores2d (2, m): 2D scores of the original and of the RT pose; NaN without a 2D discriminator.
     error (3, m): MPJPE of the estimator on original, BA and RT poses, millimetres.
     hardness (2, m, 3): error of BA and RT over error of the original, by JOINT_GROUPS (Eq. 9's ratio).
     scalars: means since the snapshot before: losses, accuracies, shares ('loss/adversarial3d', ...).

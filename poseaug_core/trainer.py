@@ -16,7 +16,7 @@ from poseaug_core.controls import Controls, changes
 from poseaug_core.device import choose_device, memory_held
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.evaluation import evaluate
+from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.observe import Probe, observe
 from poseaug_core.schedule import Position, Schedule
@@ -34,21 +34,25 @@ BEST_BY = "source_test/poseaug16/mpjpe"
 class Trainer:
     """Owns networks, optimisers, generator and data on one device; used by one thread."""
 
-    def __init__(self, config: Config, data: TrainingData, weights: bool = True):
-        """weights: whether to read config.estimator_weights; not before load_state, which brings all weights."""
+    def __init__(self, config: Config, data: TrainingData, weights: bool = True, progress: Progress | None = None):
+        """weights: whether to read config.estimator_weights; not before load_state, which brings all weights.
+
+        progress(share, text): told of what takes long, returns False to cancel (raises Cancelled).
+        """
         self.config, self.device = config, choose_device(config.device)
         self.source = data.source.to(self.device)
         self.test_sets = {"source_test": data.source_test} | dict(data.cross)
         self.test_sets = {name: poses.to(self.device) for name, poses in self.test_sets.items()}
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        self.networks = Networks.make(config, self.device)
+        self.networks = Networks.make(config, self.source, progress)
         if config.estimator_weights and weights:
             _load_weights(self.networks.estimator, config)
         self.updates = Updates(config, self.networks, self.generator, self.device)
         self.schedule = Schedule(config, len(self.source))
         self.position = self.schedule.start()
         templates = data.templates.to(self.device) if config.swap_bone_lengths else None
-        self.epoch = Epoch(self.source, templates, self.schedule.batch)
+        extra = None if data.extra is None else data.extra.to(self.device)
+        self.epoch = Epoch(self.source, templates, self.schedule.batch, extra)
         self.probe = Probe.choose(self.source, self.networks, config.probe_size, config.crowd_size, config.seed)
         self.controls = config.controls
         self.best = float("inf")
@@ -70,14 +74,13 @@ class Trainer:
         if at.iteration == 0:
             self._begin(stage)
         if stage in ("warm-up", "augment"):
-            xyz, uv, camera = epoch.swapped(at.iteration)
-            made = updates.augmentor(xyz, uv, camera, now, feedback=stage == "augment")
+            made = updates.augmentor(*epoch.swapped(at.iteration), now, feedback=stage == "augment")
             if stage == "augment":
                 epoch.collect(at.iteration, made, self.config.keep_rule)
             if now.learn_discriminators and at.augmented % now.discriminator_interval == 0:
-                real_xyz, real_uv, _ = epoch.swapped(at.iteration, "order_real")
-                updates.discriminators(real_xyz, real_uv, made, now)
-            self.stale |= stage == "augment" and self.config.feedback_statistics == "updated"
+                updates.discriminators(*epoch.judged(at.iteration, self.config.extra_share), made, now)
+            learned = self.config.augmentation == "poseaug"
+            self.stale |= learned and stage == "augment" and self.config.feedback_statistics == "updated"
         elif now.learn_estimator:
             if stage == "estimate mixed":
                 xyz, uv = epoch.mixed(at.iteration, self.config.augmented_share)

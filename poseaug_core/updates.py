@@ -5,46 +5,61 @@ No host copy and no ``.item()`` here: what is logged goes into a Meter as device
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from poseaug_core import losses
 from poseaug_core.adam import Adam
-from poseaug_core.augmentor import Augmented, Augmentor
+from poseaug_core.augmentations import Augmentation, make_augmentation
+from poseaug_core.augmentor import Augmented
 from poseaug_core.config import Config
 from poseaug_core.controls import Controls
 from poseaug_core.discriminators import HistoryPool, PartKCS, Pose2D
 from poseaug_core.estimators import make_estimator
 from poseaug_core.estimators.layers import frozen, kept_statistics
+from poseaug_core.poses import Poses
+from poseaug_core.skeleton import JUDGED
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Everything that learns."""
+    """Everything that learns, and what augments where that does not learn. A discriminator that the config leaves
+    out, or that nothing learns from, is None."""
 
-    augmentor: Augmentor
-    d3d: PartKCS
-    d2d: Pose2D
+    augmentor: Augmentation
+    d3d: PartKCS | None
+    d2d: Pose2D | None
     estimator: nn.Module
 
     @classmethod
-    def make(cls, config: Config, device: torch.device) -> Networks:
-        """New networks from config.seed; torch's global generator is left as it was."""
+    def make(
+        cls, config: Config, source: Poses, progress: Callable[[float, str], bool | None] | None = None
+    ) -> Networks:
+        """New networks from config.seed on the source's device; torch's global generator is left as it was."""
+        parts = JUDGED[config.discriminator3d].parts
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             estimator = make_estimator(config.estimator, config.estimator_width)
-            made = cls(Augmentor(config.fix_trunk), PartKCS(), Pose2D(), estimator)
+            augmentor = make_augmentation(config, source, progress)
+            # Both drawn whatever the config says, so that leaving one out leaves the others' weights alone.
+            d3d, d2d = PartKCS(parts or None), Pose2D()
+        judged = config.augmentation in ("poseaug", "none")
+        made = cls(
+            augmentor, d3d if parts and judged else None, d2d if config.discriminator2d and judged else None, estimator
+        )
         for network in made.named().values():
-            network.to(device).train()
+            network.to(source.xyz.device).train()
         return made
 
     def named(self) -> dict[str, nn.Module]:
-        return {"augmentor": self.augmentor, "d3d": self.d3d, "d2d": self.d2d, "estimator": self.estimator}
+        """The networks that are there, by name."""
+        return {name: network for name, network in vars(self).items() if isinstance(network, nn.Module)}
 
 
 class Meter:
@@ -85,70 +100,90 @@ class Updates:
 
     def augmentor(
         self,
+        rows: Int[Tensor, " b"],
         xyz: Float[Tensor, "b 16 3"],
         uv: Float[Tensor, "b 16 2"],
         camera: Float[Tensor, "b 9"],
         controls: Controls,
         feedback: bool,
     ) -> Augmented:
-        """Augment a batch and update the augmentor (Eq. 9-12); the augmented batch, detached, of before the update."""
-        augmentor, d3d, d2d = self.networks.augmentor, self.networks.d3d, self.networks.d2d
+        """Augment a batch, the source's ``rows``, and update the augmentor if it is one that learns (Eq. 9-12).
+
+        The augmented batch, detached, of before the update.
+        """
+        augmentor = self.networks.augmentor
         operations = (controls.apply_ba, controls.apply_bl, controls.apply_rt)
-        learn = controls.learn_augmentor and any(operations)
+        learn = controls.learn_augmentor and any(operations) and isinstance(augmentor, nn.Module)
         with nullcontext() if learn else torch.no_grad():
-            made = augmentor(xyz, camera, augmentor.draw(len(xyz), self.generator), *operations)
+            made = augmentor(xyz, camera, augmentor.draw(rows, self.generator), *operations)
         if learn:
-            with frozen(d3d, d2d):
-                terms = {
-                    "adversarial3d": controls.weight_adversarial3d * losses.adversarial_loss(d3d(made.ba)),
-                    "adversarial2d": controls.weight_adversarial2d * losses.adversarial_loss(d2d(made.uv_rt)),
-                }
-            terms["range_ba"] = controls.weight_range * losses.angle_range_loss(
-                made.angle_change, controls.range_mean, controls.range_width
-            )
-            terms["limit_bl"] = controls.weight_limit * losses.length_limit_loss(
-                made.length_ratio, controls.length_limit
-            )
+            terms = self._adversarial(made, controls) | self._regulariser(made, controls)
             if feedback and controls.feedback:
                 terms |= self._feedback(xyz, uv, made, controls)
             total = torch.stack(list(terms.values())).sum()
-            self._descend("augmentor", total, controls.lr_augmentor)
+            if total.requires_grad:  # not where no term asks anything of the operations that are on
+                self._descend("augmentor", total, controls.lr_augmentor)
             for name, value in (terms | {"augmentor": total}).items():
                 self.meter.add(f"loss/{name}", value)
         return Augmented(**{name: value.detach() for name, value in vars(made).items()})
 
+    def _adversarial(self, made: Augmented, controls: Controls) -> dict[str, Tensor]:
+        """Eq. 12 from the augmentor's side, for the discriminators that there are."""
+        scale = losses.GAN_SCALE[self.config.gan_scale]
+        judged = {"d3d": (made.ba, "adversarial3d"), "d2d": (made.uv_rt, "adversarial2d")}
+        terms = {}
+        for name, (fake, term) in judged.items():
+            if (network := self.networks.named().get(name)) is not None:
+                with frozen(network):
+                    loss = losses.adversarial_loss(network(fake), scale)
+                terms[term] = getattr(controls, f"weight_{term}") * loss
+        return terms
+
+    def _regulariser(self, made: Augmented, controls: Controls) -> dict[str, Tensor]:
+        """Eq. 10, released or as printed."""
+        if self.config.regulariser == "range":
+            angle = losses.angle_range_loss(made.angle_change, controls.range_mean, controls.range_width)
+            length = losses.length_limit_loss(made.length_ratio, controls.length_limit)
+        else:
+            angle = losses.rectified_loss(made.angle_residual, controls.threshold_ba)
+            length = losses.rectified_loss(made.length_ratio, controls.threshold_bl)
+        return {"range_ba": controls.weight_range * angle, "limit_bl": controls.weight_limit * length}
+
     def _feedback(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Controls) -> dict[str, Tensor]:
-        """Hardness of BA and RT poses against the original, kept near beta (released Eq. 9).
+        """Eq. 9, released (hardness of BA and of RT poses kept near beta) or as printed (of RT poses alone).
 
         Two thirds of the step's arithmetic. The estimator is in train mode with its weights frozen.
         """
-
-        def error(uv: Tensor, xyz: Tensor) -> Tensor:
-            return losses.grouped_error(self._estimate(uv), xyz - xyz[:, :1])
-
+        ratio_form = self.config.feedback_form == "ratio"
+        pairs = {"ba": (made.uv_ba, made.ba)} if ratio_form and controls.apply_ba else {}
+        pairs |= {"rt": (made.uv_rt, made.rt)}
         estimator = self.networks.estimator
         kept = kept_statistics(estimator) if self.config.feedback_statistics == "kept" else nullcontext()
         with frozen(estimator), kept:
             with torch.no_grad():
-                original = error(uv, xyz)
-            terms = {}
-            for name, pair in (("ba", (made.uv_ba, made.ba)), ("rt", (made.uv_rt, made.rt))):
-                ratio = losses.hardness(error(*pair), original)
-                beta, tolerance = getattr(controls, f"beta_{name}"), getattr(controls, f"tolerance_{name}")
-                weight = getattr(controls, f"weight_feedback_{name}")
-                terms[f"feedback_{name}"] = weight * losses.hardness_loss(ratio, beta, tolerance)
-                self.meter.add(f"hardness/{name}", ratio.detach().median())
-        return terms
+                original = self._estimate(uv), xyz - xyz[:, :1]
+            answers = {name: (self._estimate(uv), xyz - xyz[:, :1]) for name, (uv, xyz) in pairs.items()}
+        easy = losses.grouped_error(*original)
+        ratios = {name: losses.hardness(losses.grouped_error(*answer), easy) for name, answer in answers.items()}
+        for name, ratio in ratios.items():
+            self.meter.add(f"hardness/{name}", ratio.detach().median())
+        if ratio_form:
+            return {f"feedback_{name}": _hardness_term(name, ratio, controls) for name, ratio in ratios.items()}
+        harder, easier = (losses.square_error(*answer, controls.loss_unit) for answer in (answers["rt"], original))
+        loss = losses.relative_hardness_loss(harder, easier, controls.beta).mean()
+        return {"feedback": controls.weight_feedback * loss}
 
     def discriminators(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Controls) -> None:
-        """Update both discriminators on real (b, 16, 3) and (b, 16, 2) against pooled augmented poses (Eq. 12)."""
+        """Update the discriminators that there are, on real (b, 16, 3) and (b, 16, 2) against pooled augmented poses
+        (Eq. 12)."""
         pairs = {"d3d": (xyz, made.ba, self.pool3d), "d2d": (uv, made.uv_rt, self.pool2d)}
         for name, (real, fake, pool) in pairs.items():
-            network = self.networks.named()[name]
+            if (network := self.networks.named().get(name)) is None:
+                continue
             past = pool.exchange(fake, self.generator)
             scores = network(torch.cat((real, past)))
             real_score, fake_score = scores[: len(real)], scores[len(real) :]
-            loss = losses.discriminator_loss(real_score, fake_score)
+            loss = losses.discriminator_loss(real_score, fake_score, losses.GAN_SCALE[self.config.gan_scale])
             self._descend(name, loss, controls.lr_discriminator)
             self.meter.add(f"loss/{name}", loss)
             self.meter.add(f"accuracy/{name}_real", (real_score.detach() > 0.5).float().mean())
@@ -196,3 +231,8 @@ class Updates:
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with 'prefix.', by the rest of their names."""
     return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+
+
+def _hardness_term(name: str, ratio: Tensor, controls: Controls) -> Tensor:
+    beta, tolerance = getattr(controls, f"beta_{name}"), getattr(controls, f"tolerance_{name}")
+    return getattr(controls, f"weight_feedback_{name}") * losses.hardness_loss(ratio, beta, tolerance)

@@ -199,17 +199,19 @@ def test_control_log_records_what_was_turned(tmp_path, headless):
 OTHER = {name: (not knob.default) if knob.kind == "bool" else None for name, knob in KNOBS.items()}
 OTHER |= {
     "beta_ba": 1.5, "tolerance_ba": 0.0, "beta_rt": 2.0, "tolerance_rt": 0.0, "range_mean": 0.9, "range_width": 0.0,
-    "length_limit": 0.0, "weight_adversarial2d": 3.0, "weight_adversarial3d": 1.0, "weight_range": 7.0,
+    "length_limit": 0.0, "weight_adversarial2d": 3.0, "weight_adversarial3d": 2.5, "weight_range": 7.0,
     "weight_limit": 9.0,
-    "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0, "lr_augmentor": 1e-2, "lr_discriminator": 1e-2,
+    "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0, "beta": 9.0, "loss_unit": 0.2, "weight_feedback": 5.0,
+    "threshold_ba": 1.5, "threshold_bl": 0.0, "lr_augmentor": 1e-2, "lr_discriminator": 1e-2,
     "lr_estimator": 1e-2, "discriminator_interval": 1,
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("preset", ["released", "paper"])
 @pytest.mark.parametrize("knob", KNOBS)
-def test_every_knob_changes_a_weight(knob):
+def test_every_knob_changes_a_weight_where_it_is_in_use_and_nowhere_else(knob, preset):
     """One epoch with feedback, estimator included, from the same start: turning the knob must end elsewhere."""
-    config = small_config(pretrain_epochs=1, warmup_epochs=0, epochs=1)
+    config = small_config(preset=preset, pretrain_epochs=1, warmup_epochs=0, epochs=1)
 
     def weights(controls):
         trainer = Trainer(config, small_data())
@@ -217,7 +219,8 @@ def test_every_knob_changes_a_weight(knob):
             trainer.step(controls)
         return {k: v for name, n in trainer.networks.named().items() for k, v in n.state_dict(prefix=name).items()}
 
-    assert not same(weights(Controls()), weights(replace(Controls(), **{knob: OTHER[knob]})))
+    turned = replace(config.controls, **{knob: OTHER[knob]})
+    assert same(weights(config.controls), weights(turned)) != KNOBS[knob].in_use(config)
 
 
 @pytest.mark.parametrize(
@@ -234,14 +237,16 @@ def test_who_does_not_learn_keeps_its_weights(knob, network):
 
 
 METHOD_SETTINGS = {
-    "estimator": "vpose", "estimator_width": 24, "augmentation": "none", "fix_trunk": False, "swap_bone_lengths": False,
+    "estimator": "vpose", "estimator_width": 24, "augmentation": "none", "discriminator3d": "whole_body",
+    "discriminator2d": False, "gan_scale": "unscaled", "feedback_form": "exponential", "regulariser": "rectified",
+    "beta_start": 9.0, "beta_end": 19.0, "extra_share": 0.9, "fix_trunk": False, "swap_bone_lengths": False,
     "keep_rule": "inside", "feedback_statistics": "kept", "estimator_batches": "mixed", "augmented_share": 0.8,
     "beta_ba_start": 1.0,
     "beta_ba_end": 20.0,
     "beta_rt": 2.0, "seed": 7, "precision": "bfloat16", "batch_size": 10, "pretrain_epochs": 2, "pretrain_lr": 1e-2,
     "epochs": 2,
     "warmup_epochs": 2, "warmup_iterations": 7, "lr_augmentor": 1e-2, "lr_discriminator": 1e-2, "lr_estimator": 1e-2,
-    "gradient_clip": 1e-3, "pool_size": 3,
+    "gradient_clip": 1e-3, "pool_size": 3, "evolution_size": 1.0,
 }  # fmt: skip
 
 
@@ -256,17 +261,80 @@ def test_every_setting_of_the_method_changes_a_weight(setting):
     def estimator(**overrides):
         # Narrow tolerances, so that feedback acts in a run this short.
         held = {"tolerance_ba": 0.0, "tolerance_rt": 0.0, "weight_feedback_ba": 1.0, "weight_feedback_rt": 1.0}
-        if setting == "augmented_share":
-            held["estimator_batches"] = "mixed"
+        held |= {name: values[0] for name, values in SETTINGS[setting].where}
         if setting == "warmup_iterations":  # which count for a third of the epochs at most
             held["epochs"] = 9
-        trainer = Trainer(small_config(**held, **overrides), small_data())
+        data = small_data()
+        data = replace(data, extra=data.cross["cross"].uv) if setting == "extra_share" else data
+        trainer = Trainer(small_config(**{**held, **overrides}), data)
         while trainer.position.phase != "done":
             trainer.step(trainer.config.controls)
-        return dict(trainer.networks.estimator.state_dict()) | dict(trainer.networks.augmentor.state_dict())
+        networks = [n for name, n in trainer.networks.named().items() if name in ("estimator", "augmentor")]
+        return {k: v for network in networks for k, v in network.state_dict().items()}
 
     assert setting in SETTINGS
     assert not same(estimator(), estimator(**{setting: METHOD_SETTINGS[setting]}))
+
+
+@pytest.mark.parametrize("left_out", [{"discriminator3d": "none"}, {"discriminator2d": False}])
+def test_a_discriminator_left_out_leaves_no_trace(tmp_path, left_out):
+    """Neither weights nor scores nor losses of it; the others start from the same weights."""
+    config = small_config(**left_out)
+    name = "d3d" if "discriminator3d" in left_out else "d2d"
+    whole, trainer = Trainer(small_config(), small_data()), Trainer(config, small_data())
+    assert set(whole.networks.named()) - set(trainer.networks.named()) == {name}
+    for other, network in trainer.networks.named().items():
+        assert same(network.state_dict(), whole.networks.named()[other].state_dict())
+    tensors, _ = train(tmp_path / "run", config)
+    assert not any(key.startswith((f"{name}.", f"optimiser.{name}.")) for key in tensors)
+    last = Run.open(tmp_path / "run").read(-1)
+    assert not any(name in key or f"adversarial{name[1:]}" in key for key in last.scalars)
+    assert last.scores3d.shape == (2, 12, 0 if name == "d3d" else 5)
+    assert bool((last.scores2d != last.scores2d).all()) == (name == "d2d")
+
+
+@pytest.mark.parametrize("augmentation", ["evolution", "random"])
+@pytest.mark.parametrize("stop_at", [4, 12])
+def test_a_baseline_trains_and_resumes(tmp_path, augmentation, stop_at):
+    config = small_config(augmentation=augmentation, warmup_epochs=0)
+    whole = train(tmp_path / "whole", config)
+    live = Live()
+    train(tmp_path / "parts", config, live, lambda live, step: live.stop() if step == stop_at else None)
+    run, tensors, meta = Run.resume(tmp_path / "parts")
+    trainer = Trainer(run.config, small_data())
+    trainer.load_state(tensors, meta)
+    trainer.run(Live(trainer.controls), run)
+    run.close()
+    assert same(trainer.state()[0], whole[0])
+    assert not any(key.startswith(("augmentor.", "d3d.", "d2d.")) for key in whole[0])
+    last = Run.open(tmp_path / "whole").read(-1)
+    assert abs(last.xyz[3] - last.xyz[0]).max() > 0.05, "the augmented poses are others"
+
+
+@pytest.mark.parametrize("only", ["apply_ba", "apply_bl", "apply_rt"])
+@pytest.mark.parametrize("preset", ["released", "paper"])
+def test_each_operation_trains_alone(tmp_path, preset, only):
+    """Also without discriminators, where it may be that no loss asks anything of it."""
+    off = {name: False for name in ("apply_ba", "apply_bl", "apply_rt") if name != only}
+    for without in ({}, {"discriminator3d": "none", "discriminator2d": False, "feedback": False}):
+        trainer = Trainer(small_config(preset=preset, **off, **without), small_data())
+        while trainer.position.phase != "done":
+            trainer.step(trainer.config.controls)
+        assert all(p.isfinite().all() for n in trainer.networks.named().values() for p in n.parameters())
+
+
+def test_extra_2d_reaches_the_2d_discriminator_alone():
+    def judged(extra):
+        trainer = Trainer(small_config(pretrain_epochs=0), replace(small_data(), extra=extra))
+        seen, update = [], trainer.updates.discriminators
+        trainer.updates.discriminators = lambda *given: (seen.append(given[:2]), update(*given))
+        trainer.step(Controls())
+        return seen[0]
+
+    extra = torch.full((5, 16, 2), 0.25)
+    (xyz, uv), (other_xyz, other_uv) = judged(None), judged(extra)
+    assert (other_uv[:8] == 0.25).all() and not (other_uv[8:] == 0.25).all()
+    assert xyz.shape == other_xyz.shape and uv.shape == other_uv.shape
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "quantum"])

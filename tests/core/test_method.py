@@ -111,7 +111,7 @@ def test_fixed_trunk_stays(poses, rng):
 @pytest.mark.parametrize("off", ["apply_ba", "apply_bl", "apply_rt"])
 def test_an_operation_that_is_off_hands_the_pose_on(poses, cameras, rng, off):
     network = augmentor.Augmentor()
-    made = network(poses, cameras, network.draw(8, rng), **{off: False})
+    made = network(poses, cameras, network.draw(torch.arange(8), rng), **{off: False})
     before, after = {"apply_ba": (poses, made.ba), "apply_bl": (made.ba, made.bl), "apply_rt": (made.bl, made.rt)}[off]
     torch.testing.assert_close(after, before, atol=1e-5, rtol=0)
     torch.testing.assert_close(made.uv_rt, geometry.project(made.rt, cameras))
@@ -120,7 +120,7 @@ def test_an_operation_that_is_off_hands_the_pose_on(poses, cameras, rng, off):
 def test_grouped_augmentor_equals_four_separate_networks(poses, rng):
     """The batched trunks against plain layers, generator by generator."""
     network = augmentor.Augmentor()
-    noise = network.draw(8, rng)
+    noise = network.draw(torch.arange(8), rng)
     pose, lengths = (poses - poses[:, :1]).flatten(1), HUMAN16.lengths(poses)
     found = network.regress(poses, noise)
     for group, head in enumerate(network.heads):
