@@ -17,6 +17,15 @@ POSITION_CELL = 0.25
 
 
 @dataclass(frozen=True)
+class Views:
+    """How m poses stand before their cameras. view_point: (m, 2) degrees, azimuth and elevation as in
+    Snapshot.view_point. position: (m, 3) metres, the pelvis in the camera's frame."""
+
+    view_point: np.ndarray
+    position: np.ndarray
+
+
+@dataclass(frozen=True)
 class Diversity:
     """entropy in bits. spread: along the two axes, in degrees (view points) or metres (positions)."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from poseaug_core.diversity import Views
 from poseaug_core.errors import UserError
 from poseaug_core.export import augmentation, curves, distributions, kcs, qualitative
 from poseaug_core.export.page import FORMATS, WIDTHS, Page, check_target, drawing, save
@@ -60,7 +61,7 @@ def figure(
     snapshot: str | int | Snapshot = "last",
     row: int = 0,
     rows: Sequence[int] | None = None,
-    columns: Mapping[str, str | int | Snapshot] | None = None,
+    columns: Mapping[str, str | int | Snapshot | Views] | None = None,
     smoothing: float = 0.0,
     width_mm: float | str | None = None,
     dpi: int = 300,
@@ -69,8 +70,8 @@ def figure(
     """Write one of FIGURES of a run (read, steps, metrics) to ``out``, whole or not at all, and return its path.
 
     snapshot: 'last', 'first', a training step (the last one recorded up to it) or a Snapshot.
-    rows: probe poses, in place of the single ``row``. columns: title -> snapshot (as above) for more columns of
-    'distributions'. dpi: of PNG only. Raises UserError for whatever of these cannot be used.
+    rows: probe poses, in place of the single ``row``. columns: title -> snapshot (as above), or views of a baseline,
+    for more columns of 'distributions'. dpi: of PNG only. Raises UserError for whatever of these cannot be used.
     """
     out = check_target(Path(out), dpi)
     if not isinstance(theme, Theme) and theme not in THEMES:
@@ -81,7 +82,10 @@ def figure(
     shown = Shown(
         snapshot=read_snapshot(run, snapshot),
         rows=(row,) if rows is None else tuple(rows),
-        columns={title: read_snapshot(run, which) for title, which in (columns or {}).items()},
+        columns={
+            title: which if isinstance(which, Views) else read_snapshot(run, which)
+            for title, which in (columns or {}).items()
+        },
         metrics=run.metrics(since=0)[0] if curves_of else (),
         controls=_controls(run) if curves_of else {},
         smoothing=smoothing,

@@ -1,4 +1,4 @@
-"""View points and positions, after PoseAug Fig. 7: original beside augmented beside further snapshots."""
+"""View points and positions, after PoseAug Fig. 7: original beside baselines, augmented and further snapshots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
-from poseaug_core.diversity import VIEW_EDGES, density, position_diversity, position_edges, view_diversity
+from poseaug_core.diversity import VIEW_EDGES, Views, density, position_diversity, position_edges, view_diversity
 from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, ramp, style_axes
 from poseaug_core.export.shown import Shown
 from poseaug_core.palette import mix
@@ -33,10 +33,14 @@ class Column:
 
 def _columns(shown: Shown, page: Page) -> list[Column]:
     stage, first = page.theme.stage, shown.snapshot
-    pairs = [("Original", stage("original"), first, 0), ("Augmented", stage("rt"), first, 1)]
     others = [page.theme.accent, stage("ba"), stage("bl")]
-    pairs += [(title, others[i % 3], other, 1) for i, (title, other) in enumerate(shown.columns.items())]
-    return [Column(title, colour, s.view_point[side], s.position[side]) for title, colour, s, side in pairs]
+    further = [(title, others[i % 3], other) for i, (title, other) in enumerate(shown.columns.items())]
+    baselines = [Column(title, ink, views.view_point, views.position) for title, ink, views in further
+                 if isinstance(views, Views)]  # fmt: skip
+    pairs = [("Original", stage("original"), first, 0), ("Augmented", stage("rt"), first, 1)]
+    pairs += [(title, ink, other, 1) for title, ink, other in further if not isinstance(other, Views)]
+    columns = [Column(title, colour, s.view_point[side], s.position[side]) for title, colour, s, side in pairs]
+    return [columns[0], *baselines, *columns[1:]]
 
 
 def _wide(width: float, count: int) -> bool:

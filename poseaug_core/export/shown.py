@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from poseaug_core.diversity import Views
 from poseaug_core.errors import UserError
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import Snapshot
@@ -17,14 +18,14 @@ from poseaug_core.snapshot import Snapshot
 class Shown:
     """snapshot: the moment. rows: probe poses, one or several, where a figure follows poses.
 
-    columns: title -> further snapshot, beside the first in 'distributions'. metrics: rows of Run.metrics and
-    smoothing, the weight 0..1 that a curve gives its past, in 'curves'. controls: name -> (k,) values in force at
-    controls['step'], for the beta bands; without them the snapshot's own are drawn throughout.
+    columns: title -> further snapshot, or views of a baseline, beside the first in 'distributions'. metrics: rows of
+    Run.metrics and smoothing, the weight 0..1 that a curve gives its past, in 'curves'. controls: name -> (k,) values
+    in force at controls['step'], for the beta bands; without them the snapshot's own are drawn throughout.
     """
 
     snapshot: Snapshot
     rows: Sequence[int] = (0,)
-    columns: Mapping[str, Snapshot] = field(default_factory=dict)
+    columns: Mapping[str, Snapshot | Views] = field(default_factory=dict)
     metrics: Sequence[Mapping[str, Any]] = ()
     controls: Mapping[str, np.ndarray] = field(default_factory=dict)
     smoothing: float = 0.0
