@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -18,26 +19,55 @@ def convert() -> None:
     """Make training poses from motion capture."""
 
 
+def filming_options(command: Callable) -> Callable:
+    """The flags that say how motion becomes pairs of 3D and 2D: rig, fps, seed, proportions."""
+    for option in reversed(
+        (
+            click.option("--rig", default="lab", metavar="lab|wild", help="Cameras that film it. [default: lab]"),
+            click.option("--fps", default=30.0, help="Frames a second to keep; 0 for all. [default: 30]"),
+            click.option("--seed", default=0, help="Seeds cameras and proportions. [default: 0]"),
+            click.option(
+                "--proportions",
+                default="own",
+                metavar="own|seeded",
+                help="The actors' own limb lengths, or new ones for each. [default: own]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@convert.command()
+@click.argument("paths", metavar="FILES_OR_FOLDERS...", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(), help="File to write: .h5 or .npz arrays.")
+@filming_options
+@json_option
+def mocap(paths, out, as_json, **filming) -> None:
+    """Film BVH and ASF/AMC (files, or every one below folders) and write 3D, 2D and cameras.
+
+    An .amc file is read with the .asf beside it: NN.asf for NN_MM.amc, or the only one in its folder.
+    """
+    film_to(list(paths), out, as_json, **filming)
+
+
 @convert.command()
 @click.argument("path", metavar="FILE_OR_FOLDER")
 @click.option("--out", required=True, type=click.Path(), help="File to write: .h5 or .npz arrays.")
-@click.option("--rig", default="lab", metavar="lab|wild", help="Cameras that film it. [default: lab]")
-@click.option("--fps", default=30.0, help="Frames a second to keep; 0 for all. [default: 30]")
-@click.option("--seed", default=0, help="Seeds cameras and proportions. [default: 0]")
-@click.option(
-    "--proportions",
-    default="own",
-    metavar="own|seeded",
-    help="The actors' own limb lengths, or new ones for each. [default: own]",
-)
+@filming_options
 @json_option
-def bvh(path, out, rig, fps, seed, proportions, as_json) -> None:
-    """Film BVH files (one, or every one below a folder) and write 3D, 2D and cameras."""
+def bvh(path, out, as_json, **filming) -> None:
+    """Film BVH files alone (one, or every one below a folder) and write 3D, 2D and cameras."""
+    film_to(path, out, as_json, kinds=(".bvh",), **filming)
+
+
+def film_to(source, out, as_json: bool, rig, fps, seed, proportions, **kinds) -> None:
+    """Film what source names, write it to out and say what was found and left out."""
     from poseaug_core.readers import convert_motion
 
-    _check_target(out)
+    check_target(out)
     with progress_bar() as progress:
-        found = convert_motion(path, rig, out, fps or None, seed, proportions, progress)
+        found = convert_motion(source, rig, out, fps or None, seed, proportions, progress, **kinds)
     if as_json:
         print_json(found)
         return
@@ -49,7 +79,7 @@ def bvh(path, out, rig, fps, seed, proportions, as_json) -> None:
     click.echo(f"Written: {out}, {found['poses']:,} poses of {found['clips']} clips, {subjects} subjects")
 
 
-def _check_target(out: str) -> None:
+def check_target(out: str) -> None:
     """What can be refused before minutes of work."""
     path = Path(out)
     if path.suffix.lower() not in (".npz", ".h5", ".hdf5"):

@@ -12,7 +12,7 @@ from poseaug_core.motion.demo import demo_set
 from poseaug_core.poses import Poses
 from poseaug_core.readers.arrays import read_arrays
 from poseaug_core.readers.body import DEFAULT_FPS
-from poseaug_core.readers.mocap import MOTION, convert_motion, read_motion
+from poseaug_core.readers.mocap import MOTION, SKELETON, convert_motion, read_motion
 
 __all__ = ["READERS", "convert_motion", "read_poses"]
 
@@ -78,6 +78,6 @@ READERS: dict[str, Callable[..., Poses]] = {
     ".npz": _arrays,
     ".h5": _arrays,
     ".hdf5": _arrays,
-    **dict.fromkeys(MOTION, read_motion),
+    **dict.fromkeys((*MOTION, SKELETON), read_motion),
     "demo": _demo,
 }

@@ -12,11 +12,14 @@ from poseaug_core.motion.clip import Clip, Progress, tell
 from poseaug_core.motion.filming import film, require_choices
 from poseaug_core.poses import Poses
 from poseaug_core.readers.arrays import require_target, write_arrays
+from poseaug_core.readers.asfamc import read_asfamc, skeleton_of
 from poseaug_core.readers.body import DEFAULT_FPS
 from poseaug_core.readers.bvh import read_bvh
 
 #: What each kind of motion file is read by: (path, frames a second to keep) -> Clip.
-MOTION: dict[str, Callable[[Path, float | None], Clip]] = {".bvh": read_bvh}
+MOTION: dict[str, Callable[[Path, float | None], Clip]] = {".bvh": read_bvh, ".amc": read_asfamc}
+#: A skeleton stands for all the motion beside it that is read with it.
+SKELETON = ".asf"
 
 
 def read_motion(source: str | Path, rig: str, fps: float | None, seed: int, progress: Progress | None = None) -> Poses:
@@ -82,8 +85,10 @@ def read_clips(
 
     Raises UserError where none can be used, Cancelled where progress says stop.
     """
-    sources = [source] if isinstance(source, str | Path) else source
-    files = [file for one in sources for file in motion_files(Path(one), kinds)]
+    sources = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
+    if any(one.suffix.lower() == ".amc" for one in sources):  # with their skeleton, but not all that it stands for
+        sources = [one for one in sources if one.suffix.lower() != SKELETON]
+    files = list(dict.fromkeys(file for one in sources for file in motion_files(one, kinds)))
     clips, left_out = [], []
     for number, file in enumerate(files):
         tell(progress, number / len(files), f"reading {file.name}")
@@ -98,9 +103,17 @@ def read_clips(
 
 
 def motion_files(path: Path, kinds: Sequence[str] = tuple(MOTION)) -> list[Path]:
-    """The file itself, or every motion file below the folder in name order. Raises UserError where there is none."""
-    if path.is_file():
+    """The file itself, a skeleton's motion, or every motion file below the folder in name order.
+
+    Raises UserError where there is none.
+    """
+    if path.is_file() and path.suffix.lower() != SKELETON:
         return [path]
+    if path.is_file():
+        beside = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".amc" and file.is_file())
+        if files := [file for file in beside if skeleton_of(file) == path]:
+            return files
+        raise UserError(f"{path} is a skeleton, but there is no .amc file of it beside it; put its motion there.")
     if not path.exists():
         raise UserError(f"{path} does not exist; check the name and the folder.")
     try:

@@ -141,7 +141,7 @@ def test_pickles_are_never_opened(tmp_path, columns):
 def test_names_that_lead_nowhere(tmp_path):
     refused(tmp_path / "absent.npz", "does not exist")
     refused(tmp_path / "absent", "does not exist")
-    refused(tmp_path, "0 .bvh files")
+    refused(tmp_path, "0 .bvh or .amc files")
     (tmp_path / "poses.csv").write_text("1,2")
     refused(tmp_path / "poses.csv", "'.csv'", ".npz", ".bvh")
     (tmp_path / "poses").write_text("1,2")

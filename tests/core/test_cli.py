@@ -230,7 +230,7 @@ def test_converting_bvh_files(mocap, tmp_path):
 def test_ctrl_c_while_converting_leaves_nothing(tmp_path, monkeypatch):
     import poseaug_core.readers
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(poseaug_core.readers, "convert_motion", interrupted)

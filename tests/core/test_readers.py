@@ -121,6 +121,6 @@ def test_a_file_that_cannot_be_used_is_said(tmp_path, folder):
 
 
 def test_every_reader_is_named():
-    assert set(READERS) == {".npz", ".h5", ".hdf5", ".bvh", "demo"}
+    assert {".npz", ".h5", ".hdf5", ".bvh", ".amc", ".asf", "demo"} <= set(READERS)
     with pytest.raises(UserError, match="source_test"):
         read_poses("demo:nothing")

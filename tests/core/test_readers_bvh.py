@@ -180,7 +180,7 @@ def test_folder_reads_recursively_reports_and_cancels(tmp_path):
     assert [share for share, _ in heard] == [0, 1 / 3, 2 / 3]
     with pytest.raises(Cancelled):
         read_clips(tmp_path, progress=lambda share, text: share < 0.5)
-    with pytest.raises(UserError, match="0 .bvh files"):
+    with pytest.raises(UserError, match="0 .bvh or .amc files"):
         read_clips(_empty(tmp_path))
 
 
