@@ -1,0 +1,35 @@
+"""Image files that keypoints belong to: finding them by name, and their sizes from their headers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def find_image(folder: str | Path, name: str) -> Path | None:
+    """The image called name, with any suffix of SUFFIXES where it has none; None if there is none in the folder."""
+    # A name in a downloaded file must not lead out of the folder.
+    path = Path(folder) / Path(name.replace("\\", "/")).name
+    if path.suffix.lower() in SUFFIXES and path.is_file():
+        return path
+    for suffix in SUFFIXES:
+        # OpenPose appends _rendered to what it draws.
+        for stem in (path.name, path.stem, f"{path.name}_rendered"):
+            for candidate in (path.with_name(stem + suffix), path.with_name(stem + suffix.upper())):
+                if candidate.is_file():
+                    return candidate
+    return None
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) in pixels, as detectors see them (turned by EXIF); None for what is no image."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return (height, width) if turned else (width, height)
