@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from poseaug_core.breakdown import Breakdown
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import mirror
-from poseaug_core.metrics import PROTOCOLS, pose_errors, summarise
 from poseaug_core.poses import Poses
 
 Progress = Callable[[float, str], bool | None]
@@ -52,5 +52,11 @@ def evaluate(
     estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = 4096, progress: Progress | None = None
 ) -> dict[str, float]:
     """Every metric under every protocol: {'poseaug16/mpjpe': mm, ..., '3dhp14/auc': percent}."""
-    errors = pose_errors(estimate(estimator, poses, flip, batch_size, progress), poses.root_relative)
-    return {name: value for protocol in PROTOCOLS for name, value in summarise(errors, protocol).items()}
+    return evaluate_detail(estimator, poses, flip, batch_size, progress).overall()
+
+
+def evaluate_detail(
+    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = 4096, progress: Progress | None = None
+) -> Breakdown:
+    """The same, to be asked also for single actions, joints, parts, subjects and views."""
+    return Breakdown.of(estimate(estimator, poses, flip, batch_size, progress), poses)

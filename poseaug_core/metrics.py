@@ -6,6 +6,8 @@ poseaug16: all 16 joints, the root (always exact) included, as the released code
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +16,7 @@ from poseaug_core.geometry import similarity_align
 
 #: protocol -> joints that count.
 PROTOCOLS = {"poseaug16": tuple(range(16)), "3dhp14": tuple(j for j in range(16) if j not in (0, 7))}
-#: What summarise reports, with its unit and whether less is better.
+#: What is reported, with its unit and whether less is better.
 METRICS = {
     "mpjpe": ("mm", True),
     "pa_mpjpe": ("mm", True),
@@ -35,33 +37,43 @@ def scaled(pred: Float[Tensor, "b j 3"], target: Float[Tensor, "b j 3"]) -> Floa
     return pred * factor
 
 
-def pck(errors: Float[Tensor, "b j"], limit: float = 150.0) -> Tensor:
-    """Percent of joints closer than limit millimetres."""
-    return 100 * (errors < limit).double().mean()
+def pck(errors: Float[Tensor, "b j"], limit: float = 150.0) -> Float[Tensor, "b j"]:
+    """100 for a joint closer than limit millimetres, else 0: the mean over joints and poses is PCK in percent."""
+    return 100 * (errors < limit).to(errors.dtype)
 
 
-def auc(errors: Float[Tensor, "b j"]) -> Tensor:
-    """Mean PCK over the 31 limits 0, 5 ... 150 mm (0 counts nothing: the comparison is strict)."""
+def auc(errors: Float[Tensor, "b j"]) -> Float[Tensor, "b j"]:
+    """Percent of the 31 limits 0, 5 ... 150 mm that a joint is closer than (0 counts nothing: the comparison is
+    strict); the mean over joints and poses is AUC."""
     limits = torch.linspace(0, 150, 31, dtype=errors.dtype, device=errors.device)
-    return 100 * (errors[..., None] < limits).double().mean()
+    passed = len(limits) - torch.bucketize(errors.contiguous(), limits, right=True)
+    return 100 * passed.to(errors.dtype) / len(limits)
 
 
-def pose_errors(pred: Float[Tensor, "b 16 3"], target: Float[Tensor, "b 16 3"]) -> dict[str, Float[Tensor, "b 16"]]:
-    """Errors per joint, millimetres: as they are, after similarity alignment, after scaling (root-relative input).
+def joint_values(pred: Float[Tensor, "b 16 3"], target: Float[Tensor, "b 16 3"]) -> dict[str, Float[Tensor, "b 16"]]:
+    """What each joint of each pose counts in METRICS, from root-relative metres; a metric is the mean over joints and
+    poses. Errors as they are, after similarity alignment and after scaling; PCK and AUC of those as they are.
 
     Alignment uses all 16 joints in every protocol, as the released code does.
     """
+    errors = joint_errors(pred, target)
     return {
-        "mpjpe": joint_errors(pred, target),
+        "mpjpe": errors,
         "pa_mpjpe": joint_errors(similarity_align(pred, target), target),
         "n_mpjpe": joint_errors(scaled(pred, target), target),
+        "pck150": pck(errors),
+        "auc": auc(errors),
     }
 
 
-def summarise(errors: dict[str, Float[Tensor, "n 16"]], protocol: str) -> dict[str, float]:
-    """METRICS of pose_errors under a protocol: {'poseaug16/mpjpe': ..., ...}."""
-    joints = list(PROTOCOLS[protocol])
-    means = {name: values[:, joints].double().mean().item() for name, values in errors.items()}
-    counted = errors["mpjpe"][:, joints]
-    means |= {"pck150": pck(counted).item(), "auc": auc(counted).item()}
-    return {f"{protocol}/{name}": means[name] for name in METRICS}
+def summarise(values: dict[str, Float[Tensor, "*n 16"]], joints: Iterable[int] = range(16)) -> dict[str, float | None]:
+    """Means of joint_values, of many poses or of their mean, over those of the joints that count in each protocol.
+
+    {'poseaug16/mpjpe': ..., ..., '3dhp14/auc': ...}; None where none of the joints counts.
+    """
+    counted = {protocol: [joint for joint in joints if joint in own] for protocol, own in PROTOCOLS.items()}
+    return {
+        f"{protocol}/{name}": values[name][..., shared].double().mean().item() if shared else None
+        for protocol, shared in counted.items()
+        for name in METRICS
+    }
