@@ -11,6 +11,7 @@ import tomli_w
 
 from poseaug_core.controls import KNOBS, Controls
 from poseaug_core.errors import UserError
+from poseaug_core.estimators.own import is_own
 from poseaug_core.presets import PRESETS
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
 
@@ -39,10 +40,14 @@ class Config:
         group=DATA, low=0, high=2**31 - 1,
     )  # fmt: skip
     # method
-    estimator: str = setting("simple_baseline", "estimator", "The 2D-to-3D estimator.", group=METHOD)
+    estimator: str = setting(
+        "simple_baseline", "estimator", "The 2D-to-3D estimator: simple_baseline, semgcn, st_gcn, vpose, or a class of "
+        "your own as FILE.py:CLASS.", group=METHOD,
+    )  # fmt: skip
     estimator_width: int = setting(
-        1024, "estimator width", "Features in the estimator's hidden layers.", group=METHOD, low=8, high=8192
-    )
+        0, "estimator width", "Features in the estimator's hidden layers; 0 for the published width.",
+        group=METHOD, low=0, high=8192,
+    )  # fmt: skip
     estimator_weights: str = setting(
         "", "estimator weights", "A checkpoint to start from instead of pre-training.", group=METHOD
     )
@@ -135,7 +140,7 @@ class Config:
         0, "threads", "CPU threads of the training; 0 takes one per core.", group=TRAINING, low=0, high=1024
     )
     precision: str = setting(
-        "float32", "precision", "bfloat16 runs the estimator's products in bfloat16.",
+        "float32", "precision", "bfloat16 runs the networks' large products in bfloat16.",
         group=TRAINING, choices=("float32", "bfloat16"),
     )  # fmt: skip
     batch_size: int = setting(1024, "batch size", "Poses in a step.", group=TRAINING, low=2, high=1 << 20)
@@ -244,7 +249,8 @@ def with_absolute_paths(config: Config) -> Config:
     """The config with its files named from the root, so that its run goes on in any working folder."""
     fixed = {name: absolute(getattr(config, name)) for name in ("source", "source_test", "estimator_weights")}
     lists = {name: tuple(map(absolute, getattr(config, name))) for name in ("cross", "extra_2d")}
-    return replace(config, **fixed, **lists)
+    estimator = absolute(config.estimator) if is_own(config.estimator) else config.estimator
+    return replace(config, **fixed, **lists, estimator=estimator)
 
 
 def absolute(spec: str) -> str:

@@ -1,35 +1,137 @@
-"""Estimator weights from files: safetensors whose keys may stand under 'estimator.' (a run's checkpoint)."""
+"""Weights of estimators from files: this program's checkpoints, the authors' .pth.tar, any other state dict.
+
+Which estimator a file holds, and how wide, is read from the names and shapes of its tensors, never from its name.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from poseaug_core.errors import UserError
+from poseaug_core.estimators import ESTIMATORS, estimator_class
+from poseaug_core.estimators.own import is_own
+from poseaug_core.torch_files import read_torch_file
+
+Shapes = dict[str, tuple[int, ...]]
+#: Where the authors' files hold the estimator: PoseAug's, then a baseline's.
+ENTRIES = ("model_pos", "state_dict")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".ckpt", ".bin")
+COUNTER = "num_batches_tracked"
 
 
 def load_estimator_weights(path: str | Path) -> dict[str, Tensor]:
-    """state_dict of the estimator in a .safetensors file, float32. Raises UserError."""
+    """state_dict of the estimator in a file, float32 on the CPU. Raises UserError."""
     return read_weights(path)[0]
 
 
-def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, object]]:
-    """The estimator's weights and what is known of it: {'name': ..., 'width': ...}. Raises UserError."""
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The estimator's weights, float32 on the CPU, and which it is: {'name': ..., 'width': ...}. Raises UserError.
+
+    path: a file, or 'asset:NAME' for one that comes with the program. A .safetensors file of this program says which
+    estimator it holds (also one of the user's own, FILE.py:CLASS); any other is recognised.
+    """
     from poseaug_core.assets import asset
 
     path = asset(str(path).removeprefix("asset:")) if str(path).startswith("asset:") else Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a checkpoint in it.")
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; name a run folder or a checkpoint ({', '.join(SUFFIXES)}).")
+    weights, said = _safetensors(path) if path.suffix == ".safetensors" else (_torch(path), {})
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+    if is_own(said.get("name", "")):
+        return weights, said
+    kind = recognise({key: tuple(value.shape) for key, value in weights.items()}, str(path))
+    counters = [key for key in shapes_of(**kind) if key.endswith(COUNTER)]  # files of before torch 0.4.1 have none
+    return weights | {key: torch.zeros((), dtype=torch.int64) for key in counters if key not in weights}, kind
+
+
+def recognise(shapes: Shapes, source: str) -> dict[str, Any]:
+    """{'name', 'width'} of the estimator with these parameters. source: what the error names."""
+    found = _without_counters(shapes)
+    apart: dict[str, int] = {}
+    for name in ESTIMATORS:
+        width = _width(name, found)
+        expected = _without_counters(shapes_of(name, width)) if width else {}
+        if found == expected:
+            return {"name": name, "width": width}
+        apart[name] = len(found.items() ^ (expected or _without_counters(shapes_of(name, 8))).items())
+    nearest = min(apart, key=apart.get)
+    width = _width(nearest, found)
+    expected = _without_counters(shapes_of(nearest, width)) if width else {}
+    if not expected:
+        raise UserError(f"{source} holds no estimator known here ({', '.join(ESTIMATORS)}); name another file.")
+    key = next(key for key in sorted(found.keys() | expected.keys()) if found.get(key) != expected.get(key))
+    says = lambda shapes: f"of shape {shapes[key]}" if key in shapes else "not there"  # noqa: E731
+    raise UserError(
+        f"{source} holds no estimator known here: it is nearest to {nearest}, but {key} is {says(found)} in it and "
+        f"{says(expected)} in that one; name another file."
+    )
+
+
+def fill(estimator: nn.Module, weights: dict[str, Tensor], kind: dict[str, Any], source: str, name: str) -> None:
+    """Put the weights that ``source`` holds (of ``kind``) into a new estimator called ``name``. Raises UserError."""
+    expected = {key: tuple(value.shape) for key, value in estimator.state_dict().items()}
+    if {key: tuple(value.shape) for key, value in weights.items()} != expected:
+        raise UserError(
+            f"{source} holds a {kind['name']} {kind['width']} wide, not this {name}; "
+            "choose the estimator and width that it was trained with."
+        )
+    estimator.load_state_dict(weights)
+
+
+def shapes_of(name: str, width: int) -> Shapes:
+    """Names and shapes of an estimator's parameters and statistics; makes no weights."""
+    with torch.device("meta"):
+        return {key: tuple(value.shape) for key, value in estimator_class(name)(width).state_dict().items()}
+
+
+def _without_counters(shapes: Shapes) -> Shapes:
+    return {key: shape for key, shape in shapes.items() if not key.endswith(COUNTER)}
+
+
+def _width(name: str, found: Shapes) -> int | None:
+    """The width that these shapes have as estimator ``name``: that of a tensor side that equals the width."""
+    narrow, wide = shapes_of(name, 8), shapes_of(name, 9)
+    for key, shape in narrow.items():
+        for side, size in enumerate(shape):
+            if size == 8 and wide[key][side] == 9 and len(found.get(key, ())) == len(shape):
+                return found[key][side]
+    return None
+
+
+def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, those under 'estimator.' alone where there are any (a run's checkpoint), and what the header says."""
     try:
         with safe_open(path, framework="pt") as file:
             keys = list(file.keys())
             meta = json.loads((file.metadata() or {}).get("meta", "{}"))
             nested = [key for key in keys if key.startswith("estimator.")]
             weights = {key.removeprefix("estimator."): file.get_tensor(key) for key in nested or keys}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; name a .safetensors checkpoint.")
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as a .safetensors checkpoint: {error}.")
-    floats = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-    return floats, meta.get("estimator", {})
+    said = meta.get("estimator") if isinstance(meta, dict) else None
+    return weights, said if isinstance(said, dict) and isinstance(said.get("name"), str) else {}
+
+
+def _torch(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file of torch.save: bare, or an entry of the authors' checkpoints."""
+    saved = read_torch_file(path)
+    if not isinstance(saved, dict):
+        raise UserError(f"{path} holds a {type(saved).__name__}, not the weights of a model; name another file.")
+    held = next((saved[entry] for entry in ENTRIES if isinstance(saved.get(entry), dict)), saved)
+    weights = {key: value for key, value in held.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    if not weights or (held is saved and len(weights) < len(held)):
+        names = ", ".join(str(key)[:40] for key in list(saved)[:8]) or "nothing"
+        raise UserError(
+            f"{path} has no weights under {' or '.join(ENTRIES)} (it has {names}); name a checkpoint of an estimator."
+        )
+    if all(key.startswith("module.") for key in weights):  # of torch.nn.DataParallel
+        weights = {key.removeprefix("module."): value for key, value in weights.items()}
+    return weights

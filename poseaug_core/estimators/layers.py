@@ -1,10 +1,11 @@
-"""Layers that estimators share: dropout from an explicit generator, batch norm whose statistics can be kept."""
+"""Layers that estimators share: dropout from an explicit generator, batch norm of one row or with kept statistics."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 
@@ -21,6 +22,18 @@ def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
     words.random_(-(2**63), None, generator=generator)
     kept = (words.view(torch.uint8)[: x.numel()].view(x.shape) >= threshold).to(x.dtype)
     return x * kept.mul_(256 / (256 - threshold))
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm of rows (..., features). A single row has no variance: it is normalised by the running statistics."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.flatten(0, -2)
+        if self.training and len(rows) == 1:
+            rows = F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        else:
+            rows = super().forward(rows)
+        return rows.view_as(x)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import dropout
+from poseaug_core.estimators.layers import BatchNorm, dropout
 
 DROPOUT = 0.25
 
@@ -16,8 +16,8 @@ class Stage(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.w1, self.batch_norm1 = nn.Linear(width, width), nn.BatchNorm1d(width)
-        self.w2, self.batch_norm2 = nn.Linear(width, width), nn.BatchNorm1d(width)
+        self.w1, self.batch_norm1 = nn.Linear(width, width), BatchNorm(width)
+        self.w2, self.batch_norm2 = nn.Linear(width, width), BatchNorm(width)
 
     def forward(self, x: Tensor, generator: Generator | None) -> Tensor:
         y = dropout(F.relu(self.batch_norm1(self.w1(x))), DROPOUT, generator)
@@ -32,7 +32,7 @@ class SimpleBaseline(nn.Module):
 
     def __init__(self, width: int = 1024):
         super().__init__()
-        self.w1, self.batch_norm1 = nn.Linear(32, width), nn.BatchNorm1d(width)
+        self.w1, self.batch_norm1 = nn.Linear(32, width), BatchNorm(width)
         self.linear_stages = nn.ModuleList(Stage(width) for _ in range(2))
         self.w2 = nn.Linear(width, 45)
         for module in self.modules():

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import dropout
+from poseaug_core.estimators.layers import BatchNorm, dropout
 
 DROPOUT = 0.25
 
@@ -33,9 +33,9 @@ class VPose(nn.Module):
 
     def __init__(self, width: int = 1024):
         super().__init__()
-        self.expand_conv, self.expand_bn = PointConv(32, width, bias=False), nn.BatchNorm1d(width)
+        self.expand_conv, self.expand_bn = PointConv(32, width, bias=False), BatchNorm(width)
         self.layers_conv = nn.ModuleList(PointConv(width, width, bias=False) for _ in range(8))
-        self.layers_bn = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(8))
+        self.layers_bn = nn.ModuleList(BatchNorm(width) for _ in range(8))
         self.shrink = PointConv(width, 45, bias=True)
 
     def forward(self, uv: Float[Tensor, "b 16 2"], generator: Generator | None = None) -> Float[Tensor, "b 16 3"]:

@@ -1,0 +1,70 @@
+"""Trying an estimator of the user's own before hours of training rely on it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, nn
+
+from poseaug_core.errors import UserError
+from poseaug_core.estimators.layers import kept_statistics
+from poseaug_core.estimators.own import one_line
+
+SHAPE = (16, 3)
+
+
+def made_and_checked(kind: type[nn.Module], width: int, name: str) -> nn.Module:
+    """A new network of this class, tried on batches of 1 and 4; width 0 leaves the class its default. Raises UserError.
+
+    The weights are drawn from torch's global generator, and nothing else is.
+    """
+    try:
+        network = kind(width) if width else kind()
+    except Exception as error:
+        remedy = "give its __init__ a width" if width else "give what its __init__ takes a default"
+        asked = f"{width} wide " if width else ""
+        raise UserError(f"{name} cannot be made {asked}({one_line(error)}); mend the class, or {remedy}.") from error
+    state = torch.random.get_rng_state()
+    try:
+        _check(network, name)
+    finally:
+        torch.random.set_rng_state(state)
+    return network
+
+
+def _check(network: nn.Module, name: str) -> None:
+    if not any(weight.requires_grad for weight in network.parameters()):
+        raise UserError(f"{name} has no weights to train; make its layers attributes of the module.")
+    uv = torch.linspace(-0.5, 0.5, 4 * 16 * 2).view(4, 16, 2).sin().requires_grad_()
+    network.eval()
+    for batch in (1, 4):
+        _answer(network, uv[:batch], None, name)
+    network.train()
+    with kept_statistics(network):
+        first, second = (_answer(network, uv, torch.Generator().manual_seed(0), name) for _ in range(2))
+        if not torch.equal(first, second):
+            raise UserError(
+                f"{name} draws random numbers of its own in training, so that runs could not be repeated; draw them "
+                "from the generator: poseaug_core.estimators.layers.dropout(x, p, generator) replaces nn.Dropout."
+            )
+        (gradient,) = torch.autograd.grad(first.square().sum(), uv, allow_unused=True)
+    if gradient is None or not gradient.any():
+        raise UserError(f"{name} passes no gradient on to its input, from which the augmentor learns.")
+
+
+def _answer(network: nn.Module, uv: torch.Tensor, generator: Generator | None, name: str) -> torch.Tensor:
+    try:
+        xyz = network(uv, generator)
+    except Exception as error:
+        mode = "training" if network.training else "evaluation"
+        raise UserError(
+            f"{name} fails on a batch of {len(uv)} in {mode} ({one_line(error)}); it must have "
+            "forward(self, uv, generator=None) and map (batch, 16, 2) to (batch, 16, 3)."
+        ) from error
+    found = tuple(xyz.shape) if isinstance(xyz, torch.Tensor) else type(xyz).__name__
+    if found != (len(uv), *SHAPE):
+        raise UserError(
+            f"{name} answers a batch of {len(uv)} with {found}, but {(len(uv), *SHAPE)} is needed, in metres."
+        )
+    if not xyz.isfinite().all():
+        raise UserError(f"{name} answers with NaN or infinite numbers on a batch of {len(uv)}; check its layers.")
+    return xyz
