@@ -28,4 +28,4 @@ def make_augmentation(
     if config.augmentation == "evolution":
         generator = torch.Generator(source.xyz.device).manual_seed(config.seed)
         return evolve(source, round(config.evolution_size * len(source)), generator, progress=progress)
-    return Augmentor(config.fix_trunk)
+    return Augmentor(config.fix_trunk, mixed=config.precision == "bfloat16")

@@ -119,11 +119,12 @@ class Augmentor(nn.Module):
     Each reads the original root-relative pose with its own 48 Gaussian numbers (the length generator also
     the bone lengths); a trunk is Linear BN LeakyReLU, then two pairs of the same at 256 features, then a
     Linear head. Weights are Kaiming-normal by the true number of inputs. The four batch norms are one.
+    mixed: the trunks' products in bfloat16; heads and geometry stay in float32.
     """
 
-    def __init__(self, fix_trunk: bool = True, skeleton: Skeleton = HUMAN16):
+    def __init__(self, fix_trunk: bool = True, skeleton: Skeleton = HUMAN16, mixed: bool = False):
         super().__init__()
-        self.skeleton, self.fix_trunk = skeleton, fix_trunk
+        self.skeleton, self.fix_trunk, self.mixed = skeleton, fix_trunk, mixed
         bones, ratios = skeleton.bone_count, int(skeleton.length_groups.max()) + 1
         pose = 3 * skeleton.joint_count
         fan_in = [pose + NOISE, pose + NOISE + bones, pose + NOISE, pose + NOISE]
@@ -145,10 +146,11 @@ class Augmentor(nn.Module):
         pose = (xyz - xyz[:, :1]).flatten(1)
         lengths = self.skeleton.lengths(xyz) * _mask((False, True, False, False), xyz)[:, None, None]
         x = torch.cat((pose.expand(4, -1, -1), noise, lengths), dim=2)
-        for weight, bias, norm in zip((self.input, *self.hidden), self.bias, self.norm, strict=True):
-            x = torch.baddbmm(bias, x, weight).transpose(0, 1)
-            x = F.leaky_relu(norm(x.flatten(1)), 0.01).unflatten(1, (4, HIDDEN)).transpose(0, 1)
-        return [head(features) for head, features in zip(self.heads, x, strict=True)]
+        with torch.autocast(xyz.device.type, torch.bfloat16, enabled=self.mixed):
+            for weight, bias, norm in zip((self.input, *self.hidden), self.bias, self.norm, strict=True):
+                x = torch.baddbmm(bias, x, weight).transpose(0, 1)
+                x = F.leaky_relu(norm(x.flatten(1)), 0.01).unflatten(1, (4, HIDDEN)).transpose(0, 1)
+        return [head(features) for head, features in zip(self.heads, x.float(), strict=True)]
 
     def forward(
         self,

@@ -25,12 +25,16 @@ class PartKCS(nn.Module):
 
     An MLP is n -> 256 -> 256 -> 256 plus the first layer's features -> 100 -> 1 with LeakyReLUs. The five run as
     batched products on packed inputs, padded to the largest part; the released code feeds 15 x 15 matrices with
-    zeros outside the part, which is the same function, and its initial scale (fan-in 225) is kept.
+    zeros outside the part, which is the same function, and its initial scale (fan-in 225) is kept. One part of all
+    bones is the whole-body KCS of Wandt and Rosenhahn (RepNet, CVPR 2019), Table 7.
+    mixed: the products in bfloat16, but for those of the cosines and of the scores.
     """
 
-    def __init__(self, parts: dict[str, tuple[int, ...]] | None = None, skeleton: Skeleton = HUMAN16):
+    def __init__(
+        self, parts: dict[str, tuple[int, ...]] | None = None, skeleton: Skeleton = HUMAN16, mixed: bool = False
+    ):
         super().__init__()
-        self.skeleton, self.parts = skeleton, dict(parts or skeleton.parts)
+        self.skeleton, self.parts, self.mixed = skeleton, dict(parts or skeleton.parts), mixed
         entries = [[a * skeleton.bone_count + b for a in bones for b in bones] for bones in self.parts.values()]
         widest, zero = max(map(len, entries)), skeleton.bone_count**2
         packed = torch.tensor([e + [zero] * (widest - len(e)) for e in entries])
@@ -50,9 +54,11 @@ class PartKCS(nn.Module):
         cosines = F.pad(kcs(xyz, self.skeleton).flatten(1), (0, 1))  # the last entry is the zero that pads parts
         x = cosines[:, self.packed].unflatten(1, (len(self.parts), -1)).transpose(0, 1)
         layer = lambda k, x: torch.baddbmm(self.bias[k], x, self.weight[k])  # noqa: E731
-        first = F.leaky_relu(layer(0, x), 0.01)
-        y = layer(2, F.leaky_relu(layer(1, first), 0.01)) + first
-        return layer(4, F.leaky_relu(layer(3, y), 0.01))[..., 0].T
+        with torch.autocast(xyz.device.type, torch.bfloat16, enabled=self.mixed):
+            first = F.leaky_relu(layer(0, x), 0.01)
+            y = layer(2, F.leaky_relu(layer(1, first), 0.01)) + first
+            last = F.leaky_relu(layer(3, y), 0.01)
+        return layer(4, last.float())[..., 0].T
 
 
 class Pose2D(nn.Module):

@@ -48,7 +48,7 @@ class Networks:
             estimator = make_estimator(config.estimator, config.estimator_width)
             augmentor = make_augmentation(config, source, progress)
             # Both drawn whatever the config says, so that leaving one out leaves the others' weights alone.
-            d3d, d2d = PartKCS(parts or None), Pose2D()
+            d3d, d2d = PartKCS(parts or None, mixed=config.precision == "bfloat16"), Pose2D()
         judged = config.augmentation in ("poseaug", "none")
         made = cls(
             augmentor, d3d if parts and judged else None, d2d if config.discriminator2d and judged else None, estimator
