@@ -11,18 +11,20 @@ from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 
 PROTOCOLS = ("poseaug16", "3dhp14")
+SIDES = ("action", "joint", "part", "subject", "view")
 
 
 @click.command(short_help="Errors of a trained estimator.")
 @click.argument("run", metavar="RUN_OR_CHECKPOINT")
 @click.option("--on", "specs", required=True, multiple=True, help="Poses to evaluate on, as --source; may be repeated.")
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Only this one; both by default.")
+@click.option("--by", "sides", multiple=True, type=click.Choice(SIDES), help="Also a table by these; may be repeated.")
 @click.option("--flip/--no-flip", default=True, help="Average with the mirrored answer. [default: flip]")
 @click.option("--rig", metavar="lab|wild", help="Cameras that film motion capture. [default: the run's, else lab]")
 @click.option("--data-seed", type=int, help="Seeds the demo's sets and the filming. [default: the run's, else 0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
 @json_option
-def evaluate(run, specs, protocol, flip, rig, data_seed, device, as_json) -> None:
+def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, as_json) -> None:
     """Errors of the estimator in a run folder (its latest checkpoint) or a .safetensors file.
 
     Training flips on cross-dataset sets and not on the source's own test set. MPJPE and PA-MPJPE in millimetres,
@@ -30,7 +32,7 @@ def evaluate(run, specs, protocol, flip, rig, data_seed, device, as_json) -> Non
     """
     from poseaug_core.device import choose_device
     from poseaug_core.estimators import make_estimator
-    from poseaug_core.evaluation import evaluate as errors_on
+    from poseaug_core.evaluation import evaluate_detail
     from poseaug_core.readers import read_poses
     from poseaug_core.runs import Run
 
@@ -48,9 +50,10 @@ def evaluate(run, specs, protocol, flip, rig, data_seed, device, as_json) -> Non
     with progress_bar() as progress:
         for spec in specs:
             poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress)
-            found = errors_on(estimator, poses.to(device), flip, progress=progress)
-            found = {k: v for k, v in found.items() if protocol is None or k.startswith(f"{protocol}/")}
-            result["sets"].append({"on": spec, "poses": len(poses), "metrics": found})
+            detail = evaluate_detail(estimator, poses.to(device), flip, progress=progress)
+            found = {"on": spec, "poses": len(poses), "metrics": _kept(detail.overall(), protocol)}
+            by = {side: {label: _kept(row, protocol) for label, row in detail.by(side).items()} for side in sides}
+            result["sets"].append(found | ({"by": by} if by else {}) | {"note": detail.note()})
     if as_json:
         print_json(result)
         return
@@ -58,3 +61,23 @@ def evaluate(run, specs, protocol, flip, rig, data_seed, device, as_json) -> Non
     rows = [[name, *(f"{found['metrics'][name]:.2f}" for found in result["sets"])] for name in names]
     heads = [f"{found['on']} ({found['poses']:,} poses)" for found in result["sets"]]
     print_table(["metric", *heads], rows, f"{kind['name']} of {run}{', flip-averaged' if flip else ''}")
+    for found in result["sets"]:
+        for side, table in found.get("by", {}).items():
+            _print_side(side, table, found["on"])
+        click.echo(found["note"])
+
+
+def _kept(row: dict[str, float | None], protocol: str | None) -> dict[str, float | None]:
+    """The row without the other protocol's numbers."""
+    return {key: value for key, value in row.items() if protocol is None or "/" not in key or key.startswith(protocol)}
+
+
+def _print_side(side: str, table: dict[str, dict[str, float | None]], on: str) -> None:
+    """A table for each protocol, so that it fits on a page; without what does not count in it."""
+    for protocol in PROTOCOLS:
+        names = [key for key in next(iter(table.values())) if key.startswith(f"{protocol}/")]
+        rows = [[label, f"{row['poses']:,}", *(f"{row[key]:.2f}" for key in names)]
+                for label, row in table.items() if None not in (row[key] for key in names)]  # fmt: skip
+        if names:
+            heads = [name.removeprefix(f"{protocol}/") for name in names]
+            print_table([side, "poses", *heads], rows, f"\nBy {side} on {on}, {protocol}")
