@@ -13,6 +13,7 @@ from poseaug_core.commands.convert import convert, demo_data
 from poseaug_core.commands.evaluate import evaluate
 from poseaug_core.commands.export import export
 from poseaug_core.commands.info import info, program_version
+from poseaug_core.commands.table import table
 from poseaug_core.commands.train import train
 from poseaug_core.errors import Cancelled, UserError
 
@@ -51,7 +52,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, export, info, demo_data, convert):
+for command in (train, evaluate, table, export, info, demo_data, convert):
     main.add_command(command)
 
 if __name__ == "__main__":

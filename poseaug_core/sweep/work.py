@@ -1,0 +1,82 @@
+"""Doing one job of a plan: begin, resume or only find it finished. Both engines come through here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from poseaug_core.config import save_toml, with_absolute_paths
+from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.launch import train
+from poseaug_core.live import Live, Status
+from poseaug_core.runs import Run
+from poseaug_core.storage import replacing
+from poseaug_core.sweep.identity import FILES
+from poseaug_core.sweep.plan import Job
+from poseaug_core.sweep.state import LOG, read_log, require_same
+
+Told = Callable[[Status], bool]
+
+
+class Busy(UserError):
+    """Another process trains the run at this moment."""
+
+
+class Reporting(Live):
+    """A Live that tells each status; an answer of False stops the run after its step, with a checkpoint."""
+
+    def __init__(self, controls, told: Told):
+        super().__init__(controls)
+        self._told = told
+
+    def report(self, status: Status) -> None:
+        super().report(status)
+        if not self.stopping and not self._told(status):
+            self.stop()
+
+
+def finish(job: Job, folder: Path, told: Told, program: str) -> None:
+    """Train the job to its end in its folder, going on with what is there; nothing to do where it is finished.
+
+    told: hears every status, in the training's thread; False stops. program: version to note in the folder.
+    Raises Busy, UserError for a run that cannot be trained, and Cancelled when stopped; what was done stays and is
+    resumed by the next call.
+    """
+    path, config = folder.absolute() / job.name, with_absolute_paths(job.placed(folder))
+    resume = False
+    if path.exists():
+        run = Run.open(path)
+        require_same(run, config)
+        if run.finished:
+            return
+        if run.being_written():
+            raise Busy(f"{path} is being trained by another process; wait for it or stop it.")
+        resume = bool(run.checkpoints())
+        if not resume:  # killed before its first checkpoint
+            shutil.rmtree(path)
+        elif any(getattr(run.config, name) != getattr(config, name) for name in FILES):
+            moved = replace(run.config, **{name: getattr(config, name) for name in FILES})
+            with replacing(path / "config.toml") as part:
+                save_toml(moved, part)
+    live = Reporting(config.controls, told)
+    began = time.monotonic()
+    try:
+        train(None if resume else config, path, live, resume=resume)
+    finally:
+        _note(path, time.monotonic() - began, program)
+    if live.status.state != "finished":
+        raise Cancelled(f"{job.name} was stopped.")
+
+
+def _note(path: Path, seconds: float, program: str) -> None:
+    """Add the time spent, and the version that spent it, to what the folder tells of its sweep."""
+    if not path.is_dir():
+        return
+    log = read_log(path)
+    programs = [*log["programs"], *([] if program in log["programs"] else [program])]
+    with replacing(path / LOG) as part:
+        part.write_text(json.dumps({"seconds": round(log["seconds"] + seconds, 1), "programs": programs}) + "\n")
