@@ -11,6 +11,7 @@ import tomli_w
 
 from poseaug_core.controls import KNOBS, Controls
 from poseaug_core.errors import UserError
+from poseaug_core.estimators import training_defaults
 from poseaug_core.estimators.own import is_own
 from poseaug_core.presets import PRESETS
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
@@ -41,11 +42,11 @@ class Config:
     )  # fmt: skip
     # method
     estimator: str = setting(
-        "simple_baseline", "estimator", "The 2D-to-3D estimator: simple_baseline, semgcn, st_gcn, vpose, or a class of "
-        "your own as FILE.py:CLASS.", group=METHOD,
+        "simple_baseline", "estimator", "The 2D-to-3D estimator: simple_baseline, semgcn, st_gcn, vpose, or your own "
+        "as FILE.py:CLASS.", group=METHOD,
     )  # fmt: skip
     estimator_width: int = setting(
-        0, "estimator width", "Features in the estimator's hidden layers; 0 for the published width.",
+        0, "estimator width", "Features in the estimator's hidden layers; 0 takes the published width.",
         group=METHOD, low=0, high=8192,
     )  # fmt: skip
     estimator_weights: str = setting(
@@ -231,12 +232,14 @@ SETTINGS = settings_of(Config)
 def make_config(preset: str = "released", **overrides) -> Config:
     """The preset with overrides; a name may belong to Config or to Controls (a knob held from the start).
 
+    Rates and length of an estimator's own pre-training hold where neither the preset nor an override names them.
     Raises UserError for unknown presets, names and values out of range. Where Config and Controls share a
     name (rates, beta RT) the Config's is meant: the start of the schedule.
     """
     if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
-    values = {**PRESETS[preset], **overrides, "preset": preset}
+    estimator = str(overrides.get("estimator", SETTINGS["estimator"].default))
+    values = {**training_defaults(estimator), **PRESETS[preset], **overrides, "preset": preset}
     for name in values:
         if name not in SETTINGS and name not in KNOBS:
             raise UserError(f"There is no setting {name!r}{did_you_mean(name, [*SETTINGS, *KNOBS])}")

@@ -267,8 +267,8 @@ def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found != expected:
         raise UserError(
-            f"{config.estimator_weights} does not fit a {config.estimator} of width {config.estimator_width}; "
-            "choose the estimator and width that it was trained with."
+            f"{config.estimator_weights} does not fit a {config.estimator} of {config.estimator_width or 'the published'} "
+            "features; choose the estimator and width that it was trained with."
         )
     estimator.load_state_dict(weights)
 
