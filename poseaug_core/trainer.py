@@ -266,9 +266,10 @@ def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
     expected = {name: tuple(value.shape) for name, value in estimator.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found != expected:
+        width = config.estimator_width or "the published"
         raise UserError(
-            f"{config.estimator_weights} does not fit a {config.estimator} of {config.estimator_width or 'the published'} "
-            "features; choose the estimator and width that it was trained with."
+            f"{config.estimator_weights} does not fit a {config.estimator} of {width} width; choose "
+            "the estimator and width that it was trained with."
         )
     estimator.load_state_dict(weights)
 
