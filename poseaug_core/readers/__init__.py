@@ -1,83 +1,223 @@
-"""Readers: one file a format, all giving Poses. ``read_poses`` finds the right one by what it is given."""
+"""Readers: one file a format. ``read_poses`` gives Poses and ``read_keypoints`` Keypoints of whatever is named.
+
+A set is named as ``path?key=value&key=value`` (a path that exists as it stands has no options), or ``demo:source``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qs
+
+import torch
 
 from poseaug_core.errors import UserError
+from poseaug_core.keypoints import Keypoints
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.motion.demo import demo_set
 from poseaug_core.poses import Poses
+from poseaug_core.readers import h36m, lsp, mpii, pw3d, spin
 from poseaug_core.readers.arrays import read_arrays
 from poseaug_core.readers.body import DEFAULT_FPS
+from poseaug_core.readers.dhp import ANNOTATIONS, read_dhp
+from poseaug_core.readers.keypoint_json import read_keypoint_file
+from poseaug_core.readers.mat_file import is_mat5, read_mat5
 from poseaug_core.readers.mocap import MOTION, SKELETON, convert_motion, read_motion
+from poseaug_core.readers.npz_file import explained, open_npz
+from poseaug_core.readers.spec import Spec, exists, parse_spec
 
-__all__ = ["READERS", "convert_motion", "read_poses"]
+__all__ = ["FOLDERS", "READERS", "convert_motion", "data_set", "read_keypoints", "read_poses"]
 
 
 def read_poses(
-    spec: str | Path, rig: str = "lab", fps: float | None = DEFAULT_FPS, seed: int = 0, progress: Progress | None = None
+    spec: str | Path,
+    rig: str = "lab",
+    fps: float | None = DEFAULT_FPS,
+    seed: int = 0,
+    progress: Progress | None = None,
+    split: str = "train",
 ) -> Poses:
-    """Poses of what spec names.
+    """Poses of what spec names; docs/data.md lists every format with its options.
 
-    spec: a .npz, .h5 or .hdf5 file of arrays; a .bvh file or a folder of them at any depth, filmed by the
-    rig at about fps frames a second; or ``demo:source``, ``demo:source_test``, ``demo:cross``, with
-    ``?seed=1&size=0.5`` where wanted. progress(share, text) is also told what is left out of the files;
-    it returns False to cancel.
+    rig, fps and seed are for motion capture, which is filmed, and for the demo; options of the spec go before them.
+    split, 'train' or 'test', is the part of Human3.6M that is meant where the spec does not say. progress(share,
+    text) is also told what was decided and left out; it returns False to cancel.
     Raises UserError for what cannot be read, Cancelled where progress says stop.
     """
+    spec = parse_spec(spec)
     kind = kind_of(spec)
-    tell(progress, 0.0, f"reading {spec}")
-    poses = READERS[kind](spec, rig=rig, fps=fps, seed=seed, progress=progress)
+    if kind not in READERS:
+        raise UserError(f"{spec.text} holds 2D keypoints alone, and poses with 3D are needed; name another set.")
+    tell(progress, 0.0, f"reading {spec.text}")
+    poses = READERS[kind](spec, rig=rig, fps=fps, seed=seed, progress=progress, split=split)
+    for note in poses.notes:
+        tell(progress, 1.0, note)
     tell(progress, 1.0, f"read {len(poses):,} poses")
     return poses
 
 
-def kind_of(spec: str | Path) -> str:
-    """The key in READERS of what spec names; UserError where there is none."""
-    if str(spec).startswith("demo:"):
+def read_keypoints(
+    spec: str | Path,
+    rig: str = "lab",
+    fps: float | None = DEFAULT_FPS,
+    seed: int = 0,
+    progress: Progress | None = None,
+    split: str = "train",
+) -> Keypoints:
+    """2D poses of what spec names: MPII, LSP, files of keypoints, or the 2D of any set that read_poses reads.
+
+    Of the latter, images are the clips and sizes are not known. Arguments and errors as read_poses.
+    """
+    found = parse_spec(spec)
+    kind = kind_of(found)
+    if kind in KEYPOINT_SUFFIXES or (kind == ".npz" and not _npz_layout(found.path)):
+        return read_keypoint_file(spec, progress)
+    if kind == ".mat" and is_mat5(found.path):
+        return _annotated(found, progress)
+    poses = read_poses(spec, rig, fps, seed, progress, split)
+    return Keypoints(
+        poses.uv,
+        torch.ones(len(poses), poses.uv.shape[1]),
+        torch.zeros(len(poses), 2),
+        poses.tag[:, 1].long(),
+        poses.clips,
+        poses.name,
+        poses.notes,
+    )
+
+
+def data_set(spec: str | Path) -> str:
+    """'h36m' where spec names Human3.6M as its preparation scripts leave it, else ''."""
+    spec = parse_spec(spec)
+    named = spec.path.suffix.lower() == ".npz" and spec.path.is_file()
+    return "h36m" if named and _npz_layout(spec.path) == h36m.KEY else ""
+
+
+def kind_of(spec: Spec) -> str:
+    """The key in READERS, or '.json', '.npy' for keypoints, of what spec names; UserError where there is none."""
+    if spec.place.startswith("demo:"):
         return "demo"
-    if not str(spec).strip():
-        raise UserError("No poses are named; give a .npz, .h5 or .bvh file, a folder of .bvh files, or demo:source.")
-    path = Path(spec)
-    try:
-        if path.is_dir():
-            return ".bvh"
-        if not path.exists():
-            raise UserError(f"{path} does not exist; check the name and the folder.")
-    except PermissionError:
-        raise UserError(f"{path} may not be reached by this user; change the permissions of its folder.") from None
+    if not spec.place.strip():
+        raise UserError("No poses are named; give a file, a folder of motion capture, or demo:source.")
+    path = spec.path
+    if not exists(path):
+        raise UserError(f"{path} does not exist; check the name and the folder.")
     suffix = path.suffix.lower()
-    if suffix not in READERS:
+    if path.is_dir():
+        return _folder(path)
+    if suffix not in (*READERS, *KEYPOINT_SUFFIXES):
         known = ", ".join(key for key in READERS if key.startswith("."))
         raise UserError(f"{path}: '{suffix or 'no suffix'}' files cannot be read; give one of {known} or a folder.")
     return suffix
 
 
-def _arrays(spec, **_) -> Poses:
-    return read_arrays(spec)
-
-
-def _demo(spec, seed: int, progress: Progress | None, **_) -> Poses:
-    which, _, query = str(spec).removeprefix("demo:").partition("?")
-    options = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
-    unknown = set(options) - {"seed", "size"}
-    if unknown:
-        raise UserError(f"{spec}: the demo has no option '{sorted(unknown)[0]}', only seed and size.")
+def _folder(path: Path) -> str:
+    """What a folder holds, by the first of FOLDERS that is in it at any depth; motion capture where nothing is."""
     try:
-        seed, size = int(options.get("seed", seed)), float(options.get("size", 1))
+        for pattern, kind in FOLDERS.items():
+            if next(path.rglob(pattern), None) is not None:
+                return kind
+    except PermissionError:
+        pass
+    return ".bvh"
+
+
+def _npz(spec: Spec, split: str, progress: Progress | None, **_) -> Poses:
+    layout = _npz_layout(spec.path)
+    if layout == h36m.KEY:
+        return h36m.read_h36m(spec, split, progress)
+    if layout == spin.KEYS[0]:
+        return spin.read_spin(spec)
+    return _arrays(spec)
+
+
+def _npz_layout(path: Path) -> str:
+    """The name of the array that tells which poses with 3D an NPZ file holds; '' for another file."""
+    with explained(path), open(path, "rb") as stream:
+        magic = stream.read(4)
+    if magic != b"PK\x03\x04":
+        return ""
+    with open_npz(path) as file:
+        return next((key for key in (h36m.KEY, spin.KEYS[0], "pose3d") if key in file.headers), "")
+
+
+def _arrays(spec: Spec, **_) -> Poses:
+    """Plain arrays. Options: subjects (numbers), stride, and joints (h36m17, h36m32) for those of Human3.6M."""
+    spec.only("subjects", "stride", "joints")
+    joints = spec.choice("joints", ("h36m16", "h36m17", "h36m32"), "h36m16") if "joints" in spec.options else ""
+    poses = read_arrays(spec.path, joints=joints)
+    named = spec.names("subjects", list(map(str, poses.subjects())))
+    stride = spec.number("stride", 1, 1, 10_000)
+    if named is not None:
+        poses = poses.take(torch.isin(poses.tag[:, 0], torch.tensor(list(map(int, named)), dtype=torch.int32)))
+        poses = replace(poses, name=f"{poses.name} {','.join(named)}")
+    return poses.take(poses.tag[:, 2] % stride == 0) if stride > 1 else poses
+
+
+def _motion(spec: Spec, rig: str, fps: float | None, seed: int, progress: Progress | None, **_) -> Poses:
+    """Motion capture. Options: rig, fps (0 for all frames) and seed."""
+    spec.only("rig", "fps", "seed")
+    if "fps" in spec.options:
+        fps = spec.number("fps", 30, 0, 100_000) or None
+    seed = spec.number("seed", seed, 0) if "seed" in spec.options else seed
+    return read_motion(spec.path, spec.options.get("rig", rig), fps, seed, progress)
+
+
+def _pickles(spec: Spec, progress: Progress | None, **_) -> Poses:
+    return pw3d.read_pw3d(spec, progress)
+
+
+def _matlab(spec: Spec, progress: Progress | None, **_) -> Poses:
+    if spec.path.is_file() and is_mat5(spec.path):
+        _annotated(spec, progress)
+        raise UserError(f"{spec.text} holds 2D keypoints alone, and poses with 3D are needed; name another set.")
+    return read_dhp(spec, progress)
+
+
+def _annotated(spec: Spec, progress: Progress | None) -> Keypoints:
+    """MPII or LSP, told apart by the variables of the file."""
+    found = read_mat5(spec.path, mpii.KEY, lsp.KEY)
+    if mpii.KEY in found:
+        return mpii.mpii_keypoints(spec, found[mpii.KEY], progress)
+    if lsp.KEY in found:
+        return lsp.lsp_keypoints(spec, found[lsp.KEY], progress)
+    raise UserError(
+        f"{spec.path} has neither {mpii.KEY} (MPII) nor {lsp.KEY} (LSP); give mpii_human_pose_v1_u12_1.mat, joints.mat "
+        f"or the {ANNOTATIONS} of MPI-INF-3DHP."
+    )
+
+
+def _demo(spec: Spec, seed: int, progress: Progress | None, **_) -> Poses:
+    which, _, query = spec.text.removeprefix("demo:").partition("?")
+    spec.only("seed", "size")
+    try:
+        seed, size = int(spec.options.get("seed", seed)), float(spec.options.get("size", 1))
     except ValueError:
-        raise UserError(f"{spec}: seed must be a whole number and size a number, as in demo:{which}?seed=1.") from None
+        raise UserError(
+            f"{spec.text}: seed must be a whole number and size a number, as in demo:{which}?seed=1."
+        ) from None
     return demo_set(which, seed, size, progress)
 
 
-#: What each kind of source is read by: suffix, or 'demo'. A folder is read as motion capture.
+#: What each kind of source with 3D is read by: suffix, or 'demo'.
 READERS: dict[str, Callable[..., Poses]] = {
-    ".npz": _arrays,
+    ".npz": _npz,
     ".h5": _arrays,
     ".hdf5": _arrays,
-    **dict.fromkeys((*MOTION, SKELETON), read_motion),
+    ".mat": _matlab,
+    ".pkl": _pickles,
+    **dict.fromkeys((*MOTION, SKELETON), _motion),
     "demo": _demo,
+}
+
+#: Files of 2D keypoints without 3D that read_keypoints reads beside them.
+KEYPOINT_SUFFIXES = (".json", ".npy")
+
+#: What a folder is read as, by the first pattern that something below it matches.
+FOLDERS = {
+    ANNOTATIONS: ".mat",
+    "*.[bB][vV][hH]": ".bvh",
+    "*.[aA][mM][cC]": ".bvh",
+    "*.pkl": ".pkl",
+    "*.json": ".json",
 }

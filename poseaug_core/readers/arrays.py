@@ -2,14 +2,12 @@
 
 Keys: ``pose3d`` (n, 16, 3) metres, camera frame, root kept; ``pose2d`` (n, 16, 2) normalised by image
 width; ``cam`` (n, 9), see geometry.project. Optional: ``subject``, ``clip``, ``frame``, ``view`` (n,)
-integers and ``clips``, the names that ``clip`` counts into. Nothing is ever unpickled.
+integers and ``clips``, the names that ``clip`` counts into. PoseAug's test_3dhp.npz, which has no cameras and 3D
+from the pelvis, is known. Object arrays are read as safe_pickle does, which runs nothing.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -17,21 +15,33 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.poses import TAGS, Poses, make_poses
+from poseaug_core.readers.dhp import from_test_3dhp
+from poseaug_core.readers.hdf5_file import SIGNATURE, open_hdf5
+from poseaug_core.readers.joints import BY_COUNT, sixteen
+from poseaug_core.readers.npz_file import explained, open_npz
 from poseaug_core.storage import replacing
 
 NEEDED = ("pose3d", "pose2d", "cam")
 SUFFIXES = (".npz", ".h5", ".hdf5")
 
 
-def read_arrays(path: str | Path, name: str | None = None) -> Poses:
+def read_arrays(path: str | Path, name: str | None = None, joints: str = "") -> Poses:
     """Poses of an NPZ or HDF5 file, told apart by content, not by suffix.
 
+    joints: 'h36m17' or 'h36m32' for poses that have Human3.6M's 17 or 32 joints, of which ours are taken.
     Raises UserError for a missing, unreadable, truncated or foreign file, missing keys, and all that
     make_poses refuses. Missing tags become zeros, missing frame numbers the row numbers.
     """
     path = Path(path)
     columns = _columns(path)
+    for key, column in columns.items():
+        if column is not None and not isinstance(column, np.ndarray):
+            raise UserError(
+                f"{path}: {key} is a {type(column).__name__}, it needs an array; save plain numeric arrays."
+            )
     missing = [key for key in NEEDED if key not in columns]
+    if missing == ["cam"] and _is_test_3dhp(columns):
+        return from_test_3dhp(columns["pose3d"], columns["pose2d"], path)
     if missing:
         raise UserError(
             f"{path}: {', '.join(missing)} missing, the file has {_listed(columns)}; "
@@ -40,6 +50,8 @@ def read_arrays(path: str | Path, name: str | None = None) -> Poses:
     for key in NEEDED:
         if columns[key].dtype.kind not in "fiu":
             raise UserError(f"{path}: {key} holds {columns[key].dtype} values, it needs numbers; save it as float32.")
+    for key in NEEDED[:2]:
+        columns[key] = _ours(columns[key], joints, path)
     rows = len(columns["pose3d"]) if columns["pose3d"].ndim else 0
     tag, clips = _tags(columns, rows, path)
     return make_poses(
@@ -50,6 +62,23 @@ def read_arrays(path: str | Path, name: str | None = None) -> Poses:
         clips,
         name or path.stem,
     )
+
+
+def _ours(points: np.ndarray, joints: str, path: Path) -> np.ndarray:
+    """The 16 joints of points (n, 17 or 32, d) that the user says are Human3.6M's."""
+    count = points.shape[1] if points.ndim == 3 else 0
+    if not joints or count == 16:
+        return points
+    if joints != f"h36m{count}" or count not in BY_COUNT:
+        raise UserError(f"{path}: joints={joints} does not fit arrays of shape {points.shape}; leave it out.")
+    return sixteen(points, BY_COUNT[count])
+
+
+def _is_test_3dhp(columns: dict[str, np.ndarray]) -> bool:
+    """Whether the arrays are PoseAug's test_3dhp.npz: no cameras, and every pelvis at 0."""
+    body, uv = columns["pose3d"], columns["pose2d"]
+    good = body.dtype.kind == uv.dtype.kind == "f" and body.shape[1:] == (16, 3) and uv.shape[1:] == (16, 2)
+    return good and len(body) == len(uv) > 0 and not body[:, 0].any()
 
 
 def write_arrays(poses: Poses, path: str | Path) -> Path:
@@ -91,25 +120,18 @@ def require_target(path: str | Path) -> Path:
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
-    """Every array of the layout that the file has."""
-    with _explained(path):
-        with open(path, "rb") as stream:
-            magic = stream.read(8)
-        if magic.startswith(b"PK\x03\x04"):
-            with np.load(path, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files if key in (*NEEDED, *TAGS, "clips")} or dict.fromkeys(
-                    file.files
-                )
-        if magic == b"\x89HDF\r\n\x1a\n":
-            with h5py.File(path, "r") as file:
-                known = [k for k in file if k in (*NEEDED, *TAGS, "clips") and isinstance(file[k], h5py.Dataset)]
-                return {k: file[k].asstr()[()] if _text(file[k]) else file[k][()] for k in known} or dict.fromkeys(file)
+    """Every array of the layout that the file has; where it has none, the names of those that it has."""
+    known = (*NEEDED, *TAGS, "clips")
+    with explained(path), open(path, "rb") as stream:
+        magic = stream.read(8)
+    if magic.startswith(b"PK\x03\x04"):
+        with open_npz(path) as file:
+            return file.read(*known) or dict.fromkeys(file.headers)
+    if magic == SIGNATURE:
+        with open_hdf5(path) as file:
+            return file.read(*known) or dict.fromkeys(file.names)
     what = f"it begins with {magic!r}" if magic else "it has 0 bytes"
     raise UserError(f"{path} is neither NPZ nor HDF5 ({what}); give arrays written as .npz or .h5.")
-
-
-def _text(dataset: h5py.Dataset) -> bool:
-    return h5py.check_string_dtype(dataset.dtype) is not None
 
 
 def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -142,30 +164,3 @@ def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.nda
 def _listed(columns: dict) -> str:
     names = sorted(map(str, columns))
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "no arrays"
-
-
-@contextmanager
-def _explained(path: Path):
-    """Failures to open or decode a file, as one sentence."""
-    try:
-        yield
-    except UserError:
-        raise
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the name and the folder.") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name a file in it.") from None
-    except PermissionError:
-        raise UserError(f"{path} may not be read by this user; change its permissions (chmod u+r).") from None
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        reason = "it holds pickled objects" if "allow_pickle" in str(error) else "it is damaged or cut short"
-        remedy = "save plain numeric arrays" if "pickled" in reason else "copy or write it again"
-        raise UserError(f"{path} cannot be read: {reason}; {remedy}.") from error

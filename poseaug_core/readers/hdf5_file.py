@@ -31,7 +31,9 @@ class Hdf5File:
         # A chunk is unpacked whole, whatever part of it the dataset has.
         promised = sum(max(math.prod(d.shape), math.prod(d.chunks or ())) * d.dtype.itemsize for d in found.values())
         require_room(self.path, promised, self.path.stat().st_size)
-        return {name: self._texts(d) if h5py.check_string_dtype(d.dtype) else d[()] for name, d in found.items()}
+        return {
+            name: self._texts(d) if h5py.check_string_dtype(d.dtype) else np.asarray(d[()]) for name, d in found.items()
+        }
 
     def _dataset(self, name: str) -> h5py.Dataset | None:
         link = self.file.get(name, getlink=True)
@@ -48,7 +50,9 @@ class Hdf5File:
         """Texts a few at a time, because many entries may be the same long one."""
         entries = dataset.asstr()
         if dataset.ndim != 1:
-            raise UserError(f"{self.path}: {dataset.name} has texts in {dataset.ndim} dimensions; save a list of texts.")
+            raise UserError(
+                f"{self.path}: {dataset.name} has texts of shape {dataset.shape}, it needs numbers or a list of texts."
+            )
         count = max(HARMLESS // self.path.stat().st_size, 1)
         texts, length = [], 0
         for start in range(0, len(dataset), count):
@@ -56,7 +60,9 @@ class Hdf5File:
             texts += some
             length += sum(map(len, some))
             if length > HARMLESS:
-                raise UserError(f"{self.path}: {dataset.name} has texts of more than {HARMLESS:,} letters; shorten them.")
+                raise UserError(
+                    f"{self.path}: {dataset.name} has texts of more than {HARMLESS:,} letters; shorten them."
+                )
         return np.array(texts, dtype=object)
 
 

@@ -42,8 +42,12 @@ class NpzFile:
         self.path, self.archive = path, archive
         members = archive.infolist()
         if len(members) > MAX_MEMBERS:
-            raise UserError(f"{path} has {len(members):,} members, at most {MAX_MEMBERS:,} are read; it is no data set.")
-        self.headers = {m.filename.removesuffix(".npy"): self._header(m) for m in members if m.filename.endswith(".npy")}
+            raise UserError(
+                f"{path} has {len(members):,} members, at most {MAX_MEMBERS:,} are read; it is no data set."
+            )
+        self.headers = {
+            m.filename.removesuffix(".npy"): self._header(m) for m in members if m.filename.endswith(".npy")
+        }
 
     def read(self, *names: str) -> dict[str, Any]:
         """The arrays of these names that are there; object arrays as plain containers of arrays.

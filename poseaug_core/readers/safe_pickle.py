@@ -38,8 +38,8 @@ def read_pickle(stream: BinaryIO, size: int, path: Path) -> Any:
         found = _Reader(_Rest(stream, size)).load()
     except Refused as error:
         raise UserError(
-            f"{path} wants {error}, but only arrays and plain containers are read from pickles; get it again from its "
-            "source, or save its arrays as plain .npz."
+            f"{path} wants {error}, but of pickled data only arrays and plain containers are read; get it again from "
+            "its source, or save its arrays as plain .npz."
         ) from None
     except MemoryError:
         raise UserError(f"{path} asks for more memory than there is; get it again from its source.") from None

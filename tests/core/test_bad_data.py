@@ -64,7 +64,7 @@ SPOILED = {
     "NaN": (lambda c: c | {"pose3d": np.where(np.arange(16)[:, None] == 3, np.nan, c["pose3d"])}, ("NaN",)),
     "empty": (lambda c: {key: column[:0] for key, column in c.items()}, ("0 poses",)),
     "no cam": (lambda c: {key: column for key, column in c.items() if key != "cam"}, ("cam missing", "pose2d")),
-    "other keys": (lambda c: {"positions_3d": c["pose3d"]}, ("pose3d", "positions_3d")),
+    "other keys": (lambda c: {"positions": c["pose3d"]}, ("pose3d", "positions")),
     "fewer 2D": (lambda c: c | {"pose2d": c["pose2d"][:-1]}, ("2D poses have shape",)),
     "text": (lambda c: c | {"cam": np.full((len(c["cam"]), 9), "a")}, ("cam", "numbers")),
     "scalar": (lambda c: c | {"pose3d": np.float32(1)}, ("shape",)),

@@ -1,0 +1,58 @@
+"""People annotated in images, as Keypoints: what MPII and LSP have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from poseaug_core.errors import UserError
+from poseaug_core.keypoints import Keypoints, normalised
+
+
+def keypoints_of(
+    pixels: np.ndarray,
+    found: np.ndarray,
+    size: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    images: list[str],
+    name: str,
+    notes: list[str],
+) -> Keypoints:
+    """Keypoints of the people whose 16 joints are all annotated.
+
+    pixels: (n, 16, 2). found: (n, 16). size: (n, 2) of each image, 0 where unknown. box: corner and side (n, 2) of what
+    counts as the image there. Raises UserError where nobody is left.
+    """
+    whole = found.all(1) & np.isfinite(pixels).all((1, 2))
+    if not whole.any():
+        raise UserError(f"{name}: 0 of {len(whole):,} people have all joints annotated, at least 1 is needed.")
+    notes = list(notes)
+    if not whole.all():
+        notes.append(f"{(~whole).sum():,} of {len(whole):,} people lack joints and are left out")
+    pixels, size, corner, side = (column[whole] for column in (pixels, size, *box))
+    known = size.min(1) > 0
+    uv = np.where(
+        known[:, None, None],
+        normalised(pixels, np.where(known[:, None], size, 1.0)[:, None]),
+        normalised(pixels - corner[:, None], side[:, None]),
+    )
+    if (~known).any():
+        notes.append(
+            f"the image sizes of {(~known).sum():,} people are not known: a square around each counts as the image; "
+            "put the images beside the file, or name their folder with ?images=FOLDER"
+        )
+    upright = known & (size[:, 1] > size[:, 0])
+    if upright.any():
+        notes.append(f"{upright.sum():,} of {known.sum():,} images are upright and count as padded to a square")
+    kept = [image for image, good in zip(images, whole.tolist(), strict=True) if good]
+    names = list(dict.fromkeys(kept))
+    number = {image: i for i, image in enumerate(names)}
+    return Keypoints(
+        torch.from_numpy(uv).float(),
+        torch.ones(len(uv), 16),
+        torch.from_numpy(size).float(),
+        torch.tensor([number[image] for image in kept]),
+        tuple(names),
+        name,
+        tuple(notes),
+    )

@@ -1,0 +1,121 @@
+"""3DPW: the official sequenceFiles, one pickle a sequence, read without running anything in them.
+
+jointPositions: for each person (frames, 72) metres in the world, SMPL's 24 joints; cam_poses (frames, 4, 4), world to
+camera; cam_intrinsics (3, 3) pixels; campose_valid: for each person (frames,).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from poseaug_core.errors import UserError
+from poseaug_core.motion.clip import Progress, tell
+from poseaug_core.poses import Poses, make_poses
+from poseaug_core.readers.joints import smpl16
+from poseaug_core.readers.limits import require_room
+from poseaug_core.readers.npz_file import explained
+from poseaug_core.readers.placing import pinhole
+from poseaug_core.readers.safe_pickle import read_pickle
+from poseaug_core.readers.spec import Spec
+
+SPLITS = ("train", "validation", "test", "all")
+KEYS = ("jointPositions", "cam_poses", "cam_intrinsics")
+#: The usual focal length in pixels, where a file has none.
+FOCAL = 1962.0
+
+
+def sequence_files(path: Path) -> list[Path]:
+    """The pickle itself, or those at any depth below the folder, in name order."""
+    return [path] if path.is_file() else sorted(path.rglob("*.pkl"))
+
+
+def read_pw3d(spec: Spec, progress: Progress | None = None) -> Poses:
+    """Every person in every frame whose camera is valid; 2D is projected from the 3D.
+
+    Options: split (test, train, validation, all) where the folder has folders of these names, sequences, stride.
+    Tags: subject a number for each person of each sequence, clip the sequence, frame. Raises UserError for pickles
+    of anything but arrays and plain containers, and for files of another layout.
+    """
+    spec.only("split", "sequences", "stride")
+    stride = spec.number("stride", 1, 1, 10_000)
+    files, title = _chosen(spec)
+    columns, clips, notes = [], [], []
+    person = upright = behind = 0
+    for number, file in enumerate(files):
+        tell(progress, 0.9 * number / len(files), f"reading {file.name}")
+        data = _sequence(file)
+        size = np.round(2 * data["cam_intrinsics"][:2, 2])
+        upright += size[1] > size[0]
+        clips.append(file.stem)
+        for column, lost in _people(data, size, stride, (person, len(clips) - 1), file):
+            columns.append(column)
+            behind += lost
+            person += 1
+    notes.append("joints are SMPL's: spine is its second, the head is twice as far from the neck as SMPL's")
+    if upright:
+        notes.append(f"images of {upright} of {len(files)} sequences are upright and count as padded to a square")
+    if behind:
+        notes.append(f"{behind:,} people are not in front of the camera and are left out")
+    xyz, camera, tag = map(np.concatenate, zip(*columns, strict=True))
+    return make_poses(xyz, None, camera, tag, clips, f"3DPW {title}".strip(), notes)
+
+
+def _chosen(spec: Spec) -> tuple[list[Path], str]:
+    """The files of the split and the sequences wanted, and what to call them."""
+    files = sequence_files(spec.path)
+    parts = {file.parent.name for file in files} & set(SPLITS)
+    title = spec.choice("split", SPLITS, "test" if "test" in parts else "all")
+    if title != "all":
+        files = [file for file in files if file.parent.name == title]
+    if not files:
+        has = ", ".join(sorted(parts)) or "no such folders"
+        raise UserError(f"{spec.text}: there are 0 sequences of split={title}; it has {has}.")
+    named = spec.names("sequences", [file.stem for file in files])
+    return [file for file in files if named is None or file.stem in named], "" if title == "all" else title
+
+
+def _sequence(file: Path) -> dict:
+    """What is pickled in file, with arrays where they must be."""
+    with explained(file), open(file, "rb") as stream:
+        size = file.stat().st_size
+        require_room(file, size, size)
+        data = read_pickle(stream, size, file)
+    missing = [key for key in KEYS if not isinstance(data, dict) or key not in data]
+    if missing:
+        raise UserError(f"{file}: {', '.join(missing)} missing; give a pickle of 3DPW's sequenceFiles.")
+    poses, inside = data["cam_poses"], data["cam_intrinsics"]
+    people = data["jointPositions"]
+    good = _is(poses, 3) and poses.shape[1:] == (4, 4) and _is(inside, 2) and inside.shape == (3, 3)
+    good = good and isinstance(people, list | tuple | np.ndarray) and len(people) > 0
+    if not good or not all(_is(p, 2) and p.shape[1] == 72 for p in people) or not (inside[:2, 2] > 1).all():
+        raise UserError(
+            f"{file}: expected jointPositions as a list of (frames, 72), cam_poses (frames, 4, 4) and cam_intrinsics "
+            "(3, 3); give a pickle of 3DPW's sequenceFiles."
+        )
+    return data
+
+
+def _is(value, dimensions: int) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == dimensions and value.dtype.kind in "fiu"
+
+
+def _people(data: dict, size: np.ndarray, stride: int, tags: tuple[int, int], file: Path):
+    """For each person ((xyz, camera, tag), number behind the camera), of the frames with a valid camera."""
+    inside, poses = data["cam_intrinsics"], data["cam_poses"].astype(float)
+    nine = pinhole(inside[[0, 1], [0, 1]], inside[:2, 2], size)
+    for number, joints in enumerate(data["jointPositions"]):
+        count = min(len(joints), len(poses))
+        frames = np.arange(count)
+        valid = data.get("campose_valid")
+        if isinstance(valid, list | tuple | np.ndarray) and len(valid) > number:
+            frames = np.flatnonzero(np.asarray(valid[number])[:count])
+        frames = frames[::stride]
+        world = joints[frames].astype(float).reshape(-1, 24, 3)
+        turn, place = poses[frames, :3, :3], poses[frames, :3, 3]
+        xyz = smpl16(world @ turn.transpose(0, 2, 1) + place[:, None])
+        front = (xyz[..., 2] > 0.1).all(1)
+        person, clip = tags[0] + number, tags[1]
+        tag = np.stack([np.full(len(xyz), person), np.full(len(xyz), clip), frames, np.zeros(len(xyz), int)], axis=1)
+        yield (xyz[front], np.tile(nine, (int(front.sum()), 1)), tag[front]), int((~front).sum())
