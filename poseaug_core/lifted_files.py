@@ -26,7 +26,7 @@ class LiftedPoses:
     """n lifted poses. xyz: (n, 16, 3) root-relative metres, may be mapped from disk. uv: (n, 16, 2) that was lifted.
 
     confidence: (n, 16) of the 2D. names: of the rows. baseline: (n, 16, 3) of a second estimator, or None.
-    estimator: what lifted them. fps: frames a second, for motion.
+    estimator: what lifted them. fps: frames a second, for motion. one_person: whether each image has one row.
     """
 
     xyz: np.ndarray
@@ -36,6 +36,7 @@ class LiftedPoses:
     estimator: str
     baseline: np.ndarray | None = None
     fps: float = 30.0
+    one_person: bool = True
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -128,6 +129,8 @@ def _json(poses: LiftedPoses, path: Path) -> None:
 
 
 def _bvh(poses: LiftedPoses, path: Path) -> list[str]:
+    if not poses.one_person:
+        raise UserError(f"{path}: a BVH file moves one person, but some images have several; choose one by ?person=0.")
     moved = write_bvh(poses.xyz, path, poses.fps)["moved_mm"]
     return [
         f"BVH has one length a bone: the medians are used, which moves joints by {moved:.0f} mm on average; "

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.estimators import make_estimator
 from poseaug_core.geometry import mirror
 from poseaug_core.keypoints import Keypoints
-from poseaug_core.metrics import PROTOCOLS, pose_errors, summarise
+from poseaug_core.lifted_files import LiftedPoses
+from poseaug_core.metrics import joint_values, summarise
 from poseaug_core.poses import Poses
 from poseaug_core.readers import read_poses
 from poseaug_core.readers.keypoint_arrays import holds_keypoints
+from poseaug_core.readers.keypoint_images import find_image, load_image
 from poseaug_core.readers.keypoint_json import read_keypoint_file
 from poseaug_core.readers.spec import parse_spec
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.storage import require_space
-from poseaug_core.weights import read_weights
+from poseaug_core.trained import Trained, open_estimator
+
+if TYPE_CHECKING:
+    from poseaug_core.export.lifted import Lifted
 
 Progress = Callable[[float, str], bool | None]
 #: What lifts for people without a run of their own.
@@ -36,47 +40,32 @@ DEFAULT_NOTE = (
 CHUNK = 4096
 
 
-@dataclass(frozen=True)
-class Lifter:
-    """An estimator in evaluation mode and what to call it. source: the run or checkpoint it came from."""
+def open_lifter(source: str | Path = DEFAULT, own: str = "", device: str | torch.device = "cpu") -> Trained:
+    """The estimator of a run folder, a checkpoint of this program or the authors', or ONNX; the demo's by default.
 
-    estimator: nn.Module
-    name: str
-    source: str
+    own: FILE.py:CLASS for an estimator of the user's own. Raises UserError.
+    """
+    return open_estimator(source, own, device)
 
 
-def load_lifter(source: str | Path = DEFAULT, device: str | torch.device = "cpu") -> Lifter:
-    """The estimator of a run folder (its latest checkpoint), a checkpoint, or the demo's. Raises UserError."""
-    path = Path(source)
-    if path.is_dir():
-        path = path / "checkpoints" / "latest.safetensors"
-        if not path.is_file():
-            raise UserError(f"{source} has no checkpoint yet; name the folder of a run that has trained.")
-        source = Path(source).name
-    weights, kind = read_weights(path if path.is_file() else source)
-    if not {"name", "width"} <= set(kind):
-        raise UserError(f"{source} does not say which estimator it is; name one that 'poseaug train' or 'export' made.")
-    estimator = make_estimator(kind["name"], kind["width"])
-    try:
-        estimator.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError(f"{source} does not hold a {kind['name']} {kind['width']} wide; name another checkpoint.")
-    title = "demo estimator" if str(source) == DEFAULT else Path(source).stem
-    return Lifter(estimator.to(device).eval(), title, str(source))
+def title_of(trained: Trained) -> str:
+    """A few words for headings: the run's or the file's name."""
+    return "Demo estimator" if trained.source == DEFAULT else Path(trained.source).name.removesuffix(".safetensors")
 
 
 @torch.no_grad()
-def lift_chunk(lifter: Lifter, uv: Tensor, flip: bool = True) -> Tensor:
+def lift_chunk(trained: Trained, uv: Tensor, flip: bool = True) -> Tensor:
     """(b, 16, 3) root-relative metres, camera frame, of normalised 2D (b, 16, 2); on the CPU.
 
     flip: average with the mirrored answer to the mirrored input. Raises UserError for answers that are not finite.
     """
-    uv = uv.to(next(lifter.estimator.parameters()).device)
-    answer = lifter.estimator(uv)
+    network, swap = trained.network, HUMAN16.mirror
+    uv = uv.to(next((weight.device for weight in network.parameters()), uv.device))
+    answer = network(uv)
     if flip:
-        answer = (answer + mirror(lifter.estimator(mirror(uv, HUMAN16.mirror)), HUMAN16.mirror)) / 2
+        answer = (answer + mirror(network(mirror(uv, swap)), swap)) / 2
     if not answer.isfinite().all():
-        raise UserError(f"{lifter.source} answers NaN, so its training has diverged; use an earlier checkpoint.")
+        raise UserError(f"{trained.source} answers NaN, so its training has diverged; use an earlier checkpoint.")
     return (answer - answer[:, :1]).float().cpu()
 
 
@@ -87,9 +76,9 @@ def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
 
 @contextmanager
 def lifted(
-    lifter: Lifter, uv: Tensor, beside: Path, flip: bool = True, progress: Progress | None = None, size: int = CHUNK
+    trained: Trained, uv: Tensor, beside: Path, flip: bool = True, progress: Progress | None = None, size: int = CHUNK
 ) -> Iterator[np.ndarray]:
-    """(n, 16, 3) float32 answers to uv (n, 16, 2), in a scratch file in the folder ``beside`` that leaves with the block.
+    """(n, 16, 3) float32 answers to uv (n, 16, 2), mapped from a file in the folder ``beside``, gone after the block.
 
     progress(share, text) may return False to cancel. Raises UserError (also for a disk too full), Cancelled.
     """
@@ -98,19 +87,19 @@ def lifted(
     with tempfile.NamedTemporaryFile(dir=beside, prefix=".lifted.", suffix=".part") as scratch:
         answers = np.memmap(scratch, np.float32, "w+", shape=shape)
         for rows in chunks(len(uv), size):
-            if progress and progress(rows.start / len(uv), f"lifting with {lifter.name}") is False:
-                raise Cancelled(f"Lifting with {lifter.name} was cancelled.")
-            answers[rows] = lift_chunk(lifter, uv[rows], flip).numpy()
+            if progress and progress(rows.start / len(uv), f"lifting with {title_of(trained)}") is False:
+                raise Cancelled(f"Lifting with {title_of(trained)} was cancelled.")
+            answers[rows] = lift_chunk(trained, uv[rows], flip).numpy()
         yield answers
 
 
 def errors_of(answers: np.ndarray, poses: Poses) -> dict[str, float]:
     """Every metric under every protocol, as evaluation.evaluate gives them, of answers to the poses' uv."""
-    parts = [
-        pose_errors(torch.from_numpy(np.array(answers[rows])), poses.root_relative[rows]) for rows in chunks(len(poses))
-    ]
-    errors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return {name: value for protocol in PROTOCOLS for name, value in summarise(errors, protocol).items()}
+    sums: dict[str, Tensor] = {}
+    for rows in chunks(len(poses)):
+        values = joint_values(torch.from_numpy(np.array(answers[rows])), poses.root_relative[rows])
+        sums = {name: sums.get(name, 0) + value.double().sum(0) for name, value in values.items()}
+    return summarise({name: value / len(poses) for name, value in sums.items()})
 
 
 def read_2d(spec: str | Path, progress: Progress | None = None) -> Keypoints | Poses:
@@ -126,6 +115,52 @@ def read_2d(spec: str | Path, progress: Progress | None = None) -> Keypoints | P
     if suffix in (".json", ".npy") or suffix == ".npz" and path.is_file() and holds_keypoints(path):
         return read_keypoint_file(spec, progress)
     return read_poses(spec, progress=progress)
+
+
+def as_lifted(
+    table: Keypoints | Poses,
+    answers: np.ndarray,
+    trained: Trained,
+    baseline: np.ndarray | None = None,
+    fps: float = 30.0,
+) -> LiftedPoses:
+    """The answers with what they answer, ready to be written."""
+    sure = table.confidence.numpy() if isinstance(table, Keypoints) else np.ones(table.uv.shape[:2], np.float32)
+    single = not isinstance(table, Keypoints) or len(table.image.unique()) == len(table)
+    return LiftedPoses(answers, table.uv.numpy(), sure, row_names(table), trained.source, baseline, fps, single)
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Rows spread evenly over a set."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(int).tolist()
+
+
+def examples(
+    table: Keypoints | Poses, rows: Sequence[int], answers: np.ndarray, baseline: np.ndarray | None, folder: Path | None
+) -> list[Lifted]:
+    """What export.draw_lifted draws of these rows; images are looked for in the folder.
+
+    Raises UserError for rows that are not there.
+    """
+    from poseaug_core.export.lifted import Lifted
+
+    for row in rows:
+        if not 0 <= row < len(table):
+            raise UserError(f"Row {row} is not among the poses; choose one from 0 to {len(table) - 1:,}.")
+    names = row_names(table)
+    found = [find_image(folder, names[row]) if folder and isinstance(table, Keypoints) else None for row in rows]
+    truth = table.root_relative.numpy() if isinstance(table, Poses) else None
+    return [
+        Lifted(
+            table.uv[row].numpy(),
+            answers[row],
+            None if baseline is None else baseline[row],
+            None if truth is None else truth[row],
+            load_image(path) if path else None,
+            names[row],
+        )
+        for row, path in zip(rows, found, strict=True)
+    ]
 
 
 def row_names(table: Keypoints | Poses) -> list[str]:

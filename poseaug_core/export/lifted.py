@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from poseaug_core.errors import UserError
 from poseaug_core.export.body import View, draw_body, draw_ghost, draw_projection, frame
 from poseaug_core.export.page import SMALL, TITLE, WIDTHS, Page, drawing
+from poseaug_core.keypoints import normalising_side
 from poseaug_core.palette import LIGHT, Theme
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
@@ -20,6 +21,8 @@ EDGE, GAP, BLOCK, HEAD, LINE, NAME = 1.5, 1.2, 4.0, 6.5, 2.0, 3.2  # millimetres
 VIEW = View(32, 10)
 #: Width of a 3D view over its height, which is the side of the image.
 NARROW = 0.78
+#: How much larger than the person the part of the image is that is shown.
+ROOM = 1.4
 #: Pixels of an image's longer side beyond which a figure gains nothing.
 PIXELS = 900
 
@@ -30,7 +33,7 @@ class Lifted:
 
     uv: (16, 2), normalised. ours, baseline, truth: (16, 3) root-relative metres, camera frame; None is left out
     (without any baseline among the examples its column goes, too). image: (h, w, 3) uint8, which uv lies on as
-    ``pixel = uv max(w, h) / 2 + (w, h) / 2``. name: a few words under it.
+    keypoints.normalised says. name: a few words under it.
     """
 
     uv: np.ndarray
@@ -98,6 +101,7 @@ def _example(page: Page, left: float, top: float, side: float, example: Lifted, 
     if example.image is not None:
         draw_image(image, example.image)
     draw_projection(image, example.uv, theme, skeleton, width=0.045 * side)
+    close_in(image, example.uv)
     poses = {"ours": example.ours, "baseline": example.baseline}
     clouds = [pose for pose in (*poses.values(), example.truth) if pose is not None]
     flat = view(np.concatenate(clouds))[:, :2]
@@ -118,8 +122,17 @@ def _example(page: Page, left: float, top: float, side: float, example: Lifted, 
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:
-    """An image (h, w, 3) uint8 behind a projection: its longer side is [-1, 1], the shorter one is centred."""
+    """An image (h, w, 3) uint8 behind a projection, placed as keypoints.normalised does."""
     height, width = image.shape[:2]
     step = -(-max(height, width) // PIXELS)
-    x, y = width / max(height, width), height / max(height, width)
-    axes.imshow(image[::step, ::step], extent=(-x, x, -y, y), aspect="auto", zorder=0.5, interpolation="antialiased")
+    x, y = np.array((width, height)) / normalising_side(np.array((width, height)))
+    axes.imshow(image[::step, ::step], extent=(-x, x, -y, y), aspect="auto", zorder=1.5, interpolation="antialiased")
+
+
+def close_in(axes: Axes, uv: np.ndarray) -> None:
+    """Show a square about the person alone, so that one who is small in the image is seen."""
+    low, high = uv.min(0), uv.max(0)
+    (x, y), half = (low + high) / 2, min(max(0.5 * ROOM * float((high - low).max()), 0.1), 1.0)
+    # No further out than the image where that leaves the person in it.
+    x, y = (float(np.clip(centre, half - 1, 1 - half)) if abs(centre) < 1 else float(centre) for centre in (x, y))
+    axes.set(xlim=(x - half, x + half), ylim=(-y - half, -y + half))

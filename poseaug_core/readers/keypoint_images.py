@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -33,3 +34,15 @@ def image_size(path: Path) -> tuple[int, int] | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return (height, width) if turned else (width, height)
+
+
+def load_image(path: Path, longest: int = 1600) -> np.ndarray | None:
+    """(h, w, 3) uint8, turned by EXIF, its longer side at most ``longest`` pixels; None for what is no image."""
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (longest, longest))
+            image = ImageOps.exif_transpose(image)
+            image.thumbnail((longest, longest))
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

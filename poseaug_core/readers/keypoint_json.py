@@ -12,7 +12,7 @@ import torch
 from poseaug_core.errors import UserError
 from poseaug_core.keypoint_filling import FEWEST, enough, fill
 from poseaug_core.keypoint_maps import LAYOUTS, find_layout, named_layout, to_sixteen
-from poseaug_core.keypoints import Keypoints, normalised
+from poseaug_core.keypoints import PORTRAIT, Keypoints, normalised
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.keypoint_arrays import read_keypoint_arrays
 from poseaug_core.readers.keypoint_formats import People, frames, load_json, people_of
@@ -99,9 +99,15 @@ def _normalised(xy: np.ndarray, size: np.ndarray, units: str) -> tuple[np.ndarra
         return xy, []
     size = size[:, None]
     uv = normalised(xy * size if units == "fractions" else xy, size)
-    portrait = int((size[..., 1] > size[..., 0]).sum())
+    portrait = int((size[..., 1] > PORTRAIT * size[..., 0]).sum())
     which = "The images are" if portrait == len(xy) else f"{portrait:,} of {len(xy):,} people are in images that are"
     return uv, [f"{which} portrait: padded to squares, half on each side."] if portrait else []
+
+
+def image_folder(spec: str | Path) -> Path:
+    """Where the images of keypoints are looked for: ?images, else beside the file, or in the folder of frames."""
+    path, options = _options(spec)
+    return Path(options.images) if options.images else path if path.is_dir() else path.parent
 
 
 def _options(spec: str | Path) -> tuple[Path, Options]:

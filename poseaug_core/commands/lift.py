@@ -1,0 +1,111 @@
+"""poseaug lift: 2D keypoints through an estimator, to 3D poses in a file and a figure."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from poseaug_core.commands.terminal import json_option, print_errors, print_json, progress_bar
+from poseaug_core.errors import UserError
+
+#: Rows of a figure where none are named: spread over the set.
+DRAWN = 4
+
+
+@click.command(short_help="Your own 2D keypoints, lifted to 3D.")
+@click.argument("keypoints", metavar="KEYPOINTS")
+@click.option("--with", "source", metavar="RUN_OR_CHECKPOINT", help="What lifts them. [default: the demo's estimator]")
+@click.option("--beside", metavar="RUN_OR_CHECKPOINT", help="A baseline whose answers stand beside.")
+@click.option("--out", type=click.Path(), help="File to write: .npz, .h5, .csv, .json, or .bvh as one motion.")
+@click.option("--figure", type=click.Path(), help="Figure to write: .pdf, .svg or .png.")
+@click.option("--row", "rows", multiple=True, type=int, help="Of the figure; may be repeated. [default: 4, spread]")
+@click.option("--width-mm", default=175.0, help="Width of the figure in millimetres. [default: 175]")
+@click.option("--fps", default=30.0, help="Frames a second of a motion. [default: 30]")
+@click.option(
+    "--own", default="", metavar="FILE.py:CLASS", help="The class of your own estimator, where --with holds one."
+)
+@click.option("--flip/--no-flip", default=True, help="Average with the mirrored answer. [default: flip]")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
+@json_option
+def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip, device, as_json) -> None:
+    """Lift 2D keypoints to 3D poses with any estimator, and write them.
+
+    KEYPOINTS: a .json file of COCO, OpenPose, AlphaPose or MMPose, a folder of OpenPose's frames, .npz with keypoints
+    (n, joints, 2 or 3), or any set of poses, whose 2D is lifted and whose errors are printed. Options follow a '?':
+    layout=coco17|h36m17|h36m16|mpii16|openpose25|openpose18|halpe26, person=0|1|all, width=1280&height=720,
+    images=FOLDER, units=pixels|fractions|normalised. What was decided while reading is told.
+    """
+    from poseaug_core.device import choose_device
+    from poseaug_core.lifted_files import require_lifted_target, write_lifted
+    from poseaug_core.lifting import DEFAULT, DEFAULT_NOTE, as_lifted, errors_of, lifted, open_lifter, read_2d
+    from poseaug_core.poses import Poses
+
+    if out is None and figure is None:
+        raise UserError("Nothing would be written; name a file with --out or --figure.")
+    if out is not None:
+        require_lifted_target(out)
+    if figure is not None:
+        _check_figure(figure, width_mm)
+    place = Path(out or figure).absolute().parent
+    device = choose_device(device)
+    lifter = open_lifter(source or DEFAULT, own, device)
+    baseline = open_lifter(beside, "", device) if beside else None
+    result = {"with": lifter.source, "beside": baseline and baseline.source, "flip": flip, "notes": [], "errors": {}}
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar())
+        table = read_2d(keypoints, progress)
+        result |= {"poses": len(table), "notes": list(getattr(table, "notes", ()))}
+        answers = stack.enter_context(lifted(lifter, table.uv, place, flip, progress))
+        others = stack.enter_context(lifted(baseline, table.uv, place, flip, progress)) if baseline else None
+        if source is None:
+            result["notes"].append(DEFAULT_NOTE)
+        if isinstance(table, Poses):
+            found = {"with": answers} | ({} if others is None else {"beside": others})
+            errors = {name: errors_of(given, table) for name, given in found.items()}
+            result["errors"] = {f"{name}/{metric}": v for name, row in errors.items() for metric, v in row.items()}
+        if out is not None:
+            written, said = write_lifted(as_lifted(table, answers, lifter, others, fps), out)
+            result |= {"written": str(written), "notes": result["notes"] + said}
+        if figure is not None:
+            result["figure"] = str(_draw(table, keypoints, rows, answers, others, lifter, baseline, figure, width_mm))
+    _tell(result, as_json)
+
+
+def _check_figure(figure: str, width_mm: float) -> None:
+    from poseaug_core.export.page import check_target
+
+    check_target(Path(figure), 300)
+    if not 60 <= width_mm <= 400:
+        raise UserError(f"A width of {width_mm:g} mm is outside 60 to 400; give 85 (single) or 175 (double column).")
+    if not Path(figure).absolute().parent.is_dir():
+        raise UserError(f"{figure} cannot be written: the folder {Path(figure).parent} does not exist; make it first.")
+
+
+def _draw(table, spec, rows, answers, others, lifter, baseline, figure, width_mm) -> Path:
+    from poseaug_core.export.lifted import draw_lifted
+    from poseaug_core.export.page import save
+    from poseaug_core.keypoints import Keypoints
+    from poseaug_core.lifting import examples, spread, title_of
+    from poseaug_core.readers.keypoint_json import image_folder
+
+    folder = image_folder(spec) if isinstance(table, Keypoints) else None
+    drawn = examples(table, rows or spread(len(table), DRAWN), answers, others, folder)
+    titles = (title_of(lifter), title_of(baseline) if baseline else "")
+    return save(draw_lifted(drawn, *titles, width_mm=width_mm), Path(figure))
+
+
+def _tell(result: dict, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    for note in result["notes"]:
+        click.echo(note, err=True)
+    if result["errors"]:
+        print_errors(result["errors"], f"{result['with']}{' beside ' + result['beside'] if result['beside'] else ''}")
+    for key in ("written", "figure"):
+        if key in result:
+            click.echo(
+                f"Written: {result[key]}, {result['poses']:,} poses" if key == "written" else f"Written: {result[key]}"
+            )
