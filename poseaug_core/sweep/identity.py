@@ -17,6 +17,8 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own
+from poseaug_core.readers.h36m import KEYPOINTS
+from poseaug_core.readers.spec import exists, parse_spec
 
 #: Settings that name files; their content counts and not their place.
 FILES = ("source", "source_test", "cross", "extra_2d", "estimator_weights")
@@ -55,22 +57,21 @@ def changed(config: Config) -> dict[str, Any]:
 
 
 def content(spec: str) -> str:
-    """The identity of a set of poses or a weights file: of the bytes in it, and of the options after '?'.
+    """The identity of a set of poses or a weights file: of the bytes in it, and of its options.
 
     What is no file (demo:source?seed=1, asset:...) is its own identity.
     """
     if spec.startswith(("demo:", "asset:")):
         return spec
-    where, scheme, options = Path(spec), "", ""
-    if not where.exists():
-        rest, _, options = spec.partition("?")
-        head, colon, tail = rest.partition(":")
-        where = Path(rest)
-        if not where.exists() and colon:
-            where, scheme = Path(tail), head
-    if not where.exists():
-        raise UserError(f"{spec} does not exist; check the name and the folder.")
-    return ":".join(part for part in (scheme, _content_of(where), options) if part)
+    found = parse_spec(spec)
+    if not exists(found.path):
+        raise UserError(f"{found.path} does not exist; check the name and the folder.")
+    told = [_content_of(found.path)]
+    for name, value in sorted(found.options.items()):
+        # Human3.6M's 2D detections lie beside its 3D.
+        beside = found.path.parent / KEYPOINTS.get(value, value) if name == "keypoints" else None
+        told.append(f"{name}={_content_of(beside) if beside and beside.is_file() else value}")
+    return "&".join(told)
 
 
 def _content_of(path: Path) -> str:

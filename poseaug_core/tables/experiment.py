@@ -11,7 +11,6 @@ from typing import Any
 
 from poseaug_core.config import PRESETS, SETTINGS, Config, make_config
 from poseaug_core.errors import UserError
-from poseaug_core.estimators import training_defaults
 from poseaug_core.settings import did_you_mean
 from poseaug_core.sweep import Job, JobState, Plan, plan_of, state_of
 from poseaug_core.tables.definitions import KEYPOINTS, ROLES, TABLES, Column, Row, Table
@@ -114,7 +113,7 @@ def config_of(row: Row, keypoints: str, seed: int, setup: Setup) -> Config:
     """The settings of one run; what the row is about counts over what the user set."""
     data = setup.data
     own = {"estimator": setup.estimator, **row.settings}
-    values = {"threads": 1, **_estimator_settings(own["estimator"], setup.preset), **setup.settings, **own}
+    values = {"threads": 1, **setup.settings, **own}
     values |= {"source": data.source[keypoints], "source_test": data.source_test.get(keypoints, "")}
     values |= {"cross": data.others, "seed": seed}
     if row.needs == "extra_2d":
@@ -123,14 +122,6 @@ def config_of(row: Row, keypoints: str, seed: int, setup: Setup) -> Config:
     if config.estimator_weights or not config.pretrain_epochs:
         raise UserError("A table pre-trains its estimators itself; leave out estimator_weights and pretrain_epochs 0.")
     return config
-
-
-def _estimator_settings(estimator: str, preset: str) -> dict[str, Any]:
-    """Where PoseAug trains an estimator otherwise than most (SemGCN twice as long, at higher rates): the preset's
-    values, times what the estimator's are over the usual ones."""
-    own, usual, base = training_defaults(estimator), training_defaults("vpose"), make_config(preset)
-    scaled = {name: getattr(base, name) * own[name] / usual[name] for name in own if own[name] != usual[name]}
-    return {name: float(f"{value:.6g}") for name, value in scaled.items()}  # 0.005, not 0.004999999
 
 
 def _keypoints(table: Table, setup: Setup) -> str:
