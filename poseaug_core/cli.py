@@ -12,6 +12,7 @@ import click
 from poseaug_core.commands.convert import convert, demo_data
 from poseaug_core.commands.evaluate import evaluate
 from poseaug_core.commands.export import export
+from poseaug_core.commands.fetch import fetch
 from poseaug_core.commands.info import info, program_version
 from poseaug_core.commands.table import table
 from poseaug_core.commands.train import train
@@ -52,7 +53,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, table, export, info, demo_data, convert):
+for command in (train, evaluate, table, export, info, demo_data, fetch, convert):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,302 @@
+"""The CMU Graphics Lab Motion Capture Database: chosen subjects' ASF/AMC from its own site into the user's cache.
+
+The site asks not to be crawled: one file at a time with a pause between, nothing that is there already, and only so
+many trials at once; all of it is one archive on its FAQ page.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import html
+import os
+import re
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import requests
+import tomli_w
+
+from poseaug_core.errors import UserError
+from poseaug_core.fetch.download import TIMEOUT, Missing, ResumingDownload, broken, session
+from poseaug_core.motion.clip import Progress, tell
+from poseaug_core.readers.asfamc import TRIALS
+from poseaug_core.storage import make_folder, replacing
+
+SITE = "http://mocap.cs.cmu.edu"
+#: Seconds between two requests, and trials in one go.
+PAUSE, MOST = 0.5, 300
+LAST_SUBJECT = 144
+#: What a trial's file measures in the mean, for estimates before the server has said it.
+MEAN_BYTES = 900_000
+#: Subjects to begin with: what they do, and how many trials there are of them.
+SUBJECTS = {
+    1: ("climbs, swings and hangs on a playground", 14),
+    2: ("various expressions: walks, runs, jumps, punches, fences", 10),
+    3: ("walks on uneven ground", 4),
+    5: ("dances, modern", 20),
+    7: ("walks", 12),
+    8: ("walks", 11),
+    9: ("runs", 12),
+    10: ("kicks a ball", 6),
+    13: ("everyday: sits, drinks, climbs, jumps, boxes, sweeps", 42),
+    14: ("everyday: boxes, laughs, directs traffic, eats, washes", 37),
+    15: ("everyday and dance moves, long takes", 14),
+    16: ("runs, jumps and walks, turning and stopping", 58),
+    35: ("walks and runs", 34),
+    86: ("sports and various activities, long takes", 15),
+    135: ("martial arts", 11),
+}
+REGISTRY, NOTICE = "registry.txt", "ACKNOWLEDGEMENT.txt"
+ACKNOWLEDGEMENT = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. "
+    "The database was created with funding from NSF EIA-0196217."
+)
+_TERMS = (
+    "Motion capture of the CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu.\n\n"
+    "It is free for use in research and in products that are sold; it may not be resold as such, even in converted "
+    f"form.\nIts authors ask for this acknowledgement:\n\n{ACKNOWLEDGEMENT}\n"
+)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """files: the .amc files asked for that are there, in order. new: how many came now, and bytes that did.
+
+    notes: what was found or left out, one sentence each.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    new: int
+    new_bytes: int
+    notes: tuple[str, ...]
+
+
+def cache_folder() -> Path:
+    """Where files go if no other folder is named."""
+    return Path(pooch.os_cache("poseaug-studio")) / "cmu"
+
+
+def base_url(given: str | None = None) -> str:
+    """The site: as given, else POSEAUG_CMU_URL, else the database's own. Raises UserError for no address."""
+    url = (given or os.environ.get("POSEAUG_CMU_URL") or SITE).rstrip("/")
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        raise UserError(f"'{url}' is no address of a site; it must begin with http:// or https://, as {SITE} does.")
+    return url
+
+
+def subject_numbers(text: str) -> list[int]:
+    """Subjects of a list such as '2,7-9'. Raises UserError."""
+    return _numbers_in(text, "subject", LAST_SUBJECT)
+
+
+def trial_numbers(text: str) -> list[int]:
+    """Trials of a list such as '1-5,7'. Raises UserError."""
+    return _numbers_in(text, "trial", 999)
+
+
+def _numbers_in(text: str, what: str, most: int) -> list[int]:
+    found: list[int] = []
+    for word in re.split(r"[,\s]+", text.strip(", \t")):
+        match = re.fullmatch(r"0*(\d{1,4})(?:-0*(\d{1,4}))?", word)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= most:
+            raise UserError(f"'{word}' is no {what}; give numbers from 1 to {most} and ranges, as in 2,7-9.")
+        found += range(first, last + 1)
+    return list(dict.fromkeys(found))
+
+
+def estimate(subjects: Sequence[int]) -> tuple[int, int] | None:
+    """About how many trials and bytes these subjects are, None where one of them is not known."""
+    if not all(number in SUBJECTS for number in subjects):
+        return None
+    count = sum(SUBJECTS[number][1] for number in subjects)
+    return count, count * MEAN_BYTES
+
+
+def fetch_cmu(
+    subjects: Sequence[int],
+    trials: Sequence[int] | None = None,
+    into: str | Path | None = None,
+    site: str | None = None,
+    progress: Progress | None = None,
+) -> Fetched:
+    """The skeletons and motion of these subjects, or these trials of theirs, as ``into/NN/NN.asf`` and ``NN_MM.amc``.
+
+    into: ``cache_folder()`` where None. site: as in ``base_url``. Files that are there and are what came first are not
+    asked for again; the checksums of what came first are in ``registry.txt``. progress(share, text) returns False to
+    cancel. Raises UserError where the site cannot be reached or nothing is there, and Cancelled; parts are kept, and
+    the next call goes on with them.
+    """
+    site = base_url(site)
+    folder = make_folder(into or cache_folder())
+    with _only_one(folder), session() as line:
+        with replacing(folder / NOTICE) as file:
+            file.write_text(_TERMS)
+        names, notes = _names(line, site, folder, subjects, trials, progress)
+        count = sum(name.endswith(".amc") for name in names)
+        if count > MOST:
+            raise UserError(
+                f"{count} trials are more than {MOST} at once, and the site asks not to be crawled; choose fewer, or "
+                f"take the one archive of all from {SITE}/faqs.php and convert its folder."
+            )
+        shelf = _Shelf(folder, site, line)
+        files, new, new_bytes, lacking = [], 0, 0, set()
+        for i, name in enumerate(names):
+            if name.split("/")[0] in lacking:
+                continue
+            part = progress and (lambda share, text, i=i: progress((i + share) / len(names), text))
+            try:
+                came = shelf.bring(name, part)
+            except Missing as error:
+                notes.append(str(error))
+                # Without its skeleton a subject's motion cannot be read.
+                lacking |= {name.split("/")[0]} if name.endswith(".asf") else set()
+                continue
+            new, new_bytes = new + (came > 0), new_bytes + came
+            files += [folder / name] if name.endswith(".amc") else []
+    if not files:
+        raise UserError(f"None of the {count} trials asked for came from {site}. The first: {notes[0]}")
+    tell(progress, 1.0, f"{len(files)} trials are in {folder}")
+    return Fetched(folder, tuple(files), new, new_bytes, (*notes, *shelf.notes))
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two fetches into one folder would write the same parts."""
+    with open(folder / ".lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another fetch is writing to {folder}; wait for it or choose another folder.") from None
+        yield
+
+
+def _names(
+    line: requests.Session, site: str, folder: Path, subjects: Sequence[int], trials: Sequence[int] | None, progress
+) -> tuple[list[str], list[str]]:
+    """Files to bring, each subject's skeleton first, and what is not there, one sentence each."""
+    names: list[str] = []
+    notes: list[str] = []
+    for number in subjects:
+        subject = f"{number:02d}"
+        tell(progress, 0.0, f"asking which trials there are of subject {subject}")
+        there = _listed(line, site, make_folder(folder / subject), subject)
+        wanted = [f"{subject}_{trial:02d}" for trial in trials] if trials else list(there)
+        if not wanted:
+            notes.append(f"{site} lists no trials of subject {subject}; name them with --trials if they are there.")
+        if there:
+            lost = [name for name in wanted if name not in there]
+            if lost:
+                notes.append(
+                    f"Subject {subject} has no trials {', '.join(lost)}; it has {len(there)}, to {max(there)}."
+                )
+            wanted = [name for name in wanted if name in there]
+        if wanted:
+            names += [f"{subject}/{subject}.asf", *(f"{subject}/{name}.amc" for name in wanted)]
+    if not names:
+        raise UserError(notes[0])
+    return names, notes
+
+
+def _listed(line: requests.Session, site: str, home: Path, subject: str) -> dict[str, dict]:
+    """Trial -> what is known of it, asked once and kept in the subject's folder; {} if the site does not say."""
+    try:
+        return tomllib.loads((home / TRIALS).read_text("utf-8"))
+    except (OSError, ValueError):
+        pass
+    # The site's own page of a subject; on a mirror the folder's listing.
+    for page in (f"{site}/search.php?subjectnumber={int(subject)}&motion=%25", f"{site}/subjects/{subject}/"):
+        try:
+            answer = line.get(page, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            raise broken(page, error) from None
+        time.sleep(PAUSE)
+        found = trials_in(answer.text, subject) if answer.ok else {}
+        if found:
+            with replacing(home / TRIALS) as file:
+                file.write_bytes(tomli_w.dumps(found).encode())
+            return found
+    return {}
+
+
+def trials_in(page: str, subject: str) -> dict[str, dict]:
+    """Trial -> {'does': description, 'fps': frames a second} of the rows of a subject's page, as far as they say."""
+    found: dict[str, dict] = {}
+    for row in re.split(r"<tr\b", page, flags=re.IGNORECASE):
+        names = re.findall(rf"\b({subject}_\d{{2,3}})\.amc\b", row)
+        for name in dict.fromkeys(names):
+            trial = found.setdefault(name, {})
+            before, _, after = row.partition(f"{name}.amc")
+            cells = re.findall(r"<td>([^<]*)</td>", before, re.IGNORECASE)
+            rate = re.search(r"<td>\s*(\d{2,3})\s*</td>", after, re.IGNORECASE)
+            if len(cells) > 1 and cells[-1].strip():
+                trial["does"] = html.unescape(cells[-1]).strip()
+            if rate:
+                trial["fps"] = int(rate[1])
+    return dict(sorted(found.items()))
+
+
+class _Shelf:
+    """The folder of files and the record of their checksums, which pooch compares."""
+
+    def __init__(self, folder: Path, site: str, line: requests.Session):
+        self.folder, self.line = folder, line
+        self.pooch = pooch.create(folder, f"{site}/subjects/", registry={}, retry_if_failed=0)
+        self.notes: list[str] = []
+        self._asked = False
+        pooch.get_logger().setLevel("WARNING")
+        try:
+            self.pooch.load_registry(folder / REGISTRY)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError):
+            raise UserError(f"{folder / REGISTRY} cannot be read; delete it to record the checksums anew.") from None
+
+    def bring(self, name: str, progress: Progress | None) -> int:
+        """Have the file there as it was first recorded; gives the bytes that it took, 0 where it was there."""
+        path, known = self.folder / name, self.pooch.registry.get(name)
+        before = path.is_file()
+        if before and known and f"sha256:{pooch.file_hash(path)}" == known:
+            tell(progress, 1.0, f"{path.name} is there")
+            return 0
+        if before and known is None:
+            self._record(name, path)
+            return 0
+        if self._asked:
+            time.sleep(PAUSE)
+        self._asked = True
+        tell(progress, 0.0, f"fetching {path.name}")
+        download = ResumingDownload(path, self.line, lambda there, size: self._told(progress, path.name, there, size))
+        self.pooch.registry[name] = known
+        try:
+            self.pooch.fetch(name, downloader=download)
+        except UserError:
+            raise
+        except ValueError:
+            raise UserError(
+                f"{self.pooch.get_url(name)} is not what was recorded when it was first downloaded ({known[:19]}...): "
+                f"it was changed there or on its way; to accept it, delete its line in {self.folder / REGISTRY}."
+            ) from None
+        if before:
+            self.notes.append(f"{path} was no longer what had been downloaded and was fetched again.")
+        if known is None:
+            self._record(name, path)
+        return path.stat().st_size
+
+    def _told(self, progress: Progress | None, name: str, there: int, size: int | None) -> bool:
+        if progress is None:
+            return True
+        share = there / max(size or 2 * there, 1)
+        return progress(share, f"{name}, {there / 1e6:.1f} of {size / 1e6:.1f} MB" if size else name) is not False
+
+    def _record(self, name: str, path: Path) -> None:
+        self.pooch.registry[name] = f"sha256:{pooch.file_hash(path)}"
+        rows = [f"{name} {known}\n" for name, known in sorted(self.pooch.registry.items()) if known]
+        with replacing(self.folder / REGISTRY) as file:
+            file.write_text("".join(rows))
