@@ -55,7 +55,8 @@ def test_dependencies_are_those_that_are_imported():
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             imported |= {name.split(".")[0] for name in names}
     imported -= sys.stdlib_module_names | {"poseaug_core", "poseaug_studio"}
-    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    optional = [line for extra, lines in PROJECT["optional-dependencies"].items() if extra != "test" for line in lines]
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"] + optional}
     assert {canonicalize_name({"PySide6": "PySide6-Essentials"}.get(name, name)) for name in imported} == declared
 
 
