@@ -14,6 +14,8 @@ from poseaug_core.commands.evaluate import evaluate
 from poseaug_core.commands.export import export
 from poseaug_core.commands.fetch import fetch
 from poseaug_core.commands.info import info, program_version
+from poseaug_core.commands.lift import lift
+from poseaug_core.commands.presets import presets
 from poseaug_core.commands.table import table
 from poseaug_core.commands.train import train
 from poseaug_core.errors import Cancelled, UserError
@@ -53,7 +55,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, table, export, info, demo_data, fetch, convert):
+for command in (train, evaluate, lift, table, presets, export, info, demo_data, fetch, convert):
     main.add_command(command)
 
 if __name__ == "__main__":
