@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QPoint, QSize, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
 
+from poseaug_core.diversity import Views
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.distribution_columns import Columns, Distribution
 from poseaug_studio.plotting import PlotPanel, colour
@@ -15,6 +16,8 @@ from poseaug_studio.theme import Theme
 
 KINDS = ("View points", "Positions")
 VIEWS = {"View points": ("Map", "Sphere"), "Positions": ("Top", "Front")}
+#: What poseaug_core.baselines can make of a run's source (not asked there, it loads torch), with its column's heading.
+BASELINES = {"evolution": "Li et al.", "random": "Random views"}
 
 
 def columns_of(snapshot: Snapshot) -> tuple[Distribution, ...]:
@@ -29,7 +32,12 @@ def columns_of(snapshot: Snapshot) -> tuple[Distribution, ...]:
 
 
 class DistributionsPanel(PlotPanel):
-    """Columns of densities on shared scales, with a bar to choose what is shown and to pin."""
+    """Columns of densities on shared scales, with a bar to choose what is shown and to pin.
+
+    baseline_wanted: the name of a baseline that is to be made of the run's source and handed to pin_baseline.
+    """
+
+    baseline_wanted = Signal(str)
 
     def __init__(self, theme: Theme, selection: Selection, parent: QWidget | None = None):
         super().__init__(theme, selection, parent)
@@ -39,16 +47,25 @@ class DistributionsPanel(PlotPanel):
         self.pin_button.setToolTip(
             "Keep the augmented distribution of this step as a column, to compare with later ones"
         )
+        self.baselines_button = Push(theme, "\u25be")
+        self.baselines_button.setToolTip("Pin what another augmentation makes of the same poses")
+        self.baselines = QMenu(self)
+        for name, title in BASELINES.items():
+            action = self.baselines.addAction(f"Pin baseline: {title}")
+            action.triggered.connect(lambda _=False, name=name: self.baseline_wanted.emit(name))
         self.columns = Columns(theme)
         self.scroll = QScrollArea(frameShape=QFrame.Shape.NoFrame, widgetResizable=True)
         self.scroll.setWidget(self.columns)
         bar = QHBoxLayout()
-        bar.setContentsMargins(8, 6, 8, 0)
-        bar.setSpacing(8)
+        bar.setContentsMargins(4, 6, 4, 0)
+        bar.setSpacing(4)
         for item in (self.kind, self.view):
             bar.addWidget(item)
         bar.addStretch(1)
-        bar.addWidget(self.pin_button)
+        pins = QHBoxLayout(spacing=2)
+        pins.addWidget(self.pin_button)
+        pins.addWidget(self.baselines_button)
+        bar.addLayout(pins)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(2)
@@ -58,6 +75,7 @@ class DistributionsPanel(PlotPanel):
         self.kind.changed.connect(self._choose_kind)
         self.view.changed.connect(self._show)
         self.pin_button.pressed.connect(self.pin)
+        self.baselines_button.pressed.connect(self._open_baselines)
         self.columns.removed.connect(self.unpin)
         self._theme_changed()
         self._show()
@@ -74,6 +92,15 @@ class DistributionsPanel(PlotPanel):
             return
         now = columns_of(self.snapshot)[1]
         self.add_pin(Distribution("Pinned", now.note, now.stage, now.view_point, now.position))
+
+    def pin_baseline(self, name: str, views: Views) -> None:
+        """Add the column of a baseline; one of the same name goes."""
+        title = BASELINES[name]
+        self.pins = [pin for pin in self.pins if pin.title != title]
+        self.add_pin(Distribution(title, "baseline", "bl", views.view_point, views.position))
+
+    def _open_baselines(self) -> None:
+        self.baselines.popup(self.baselines_button.mapToGlobal(QPoint(0, self.baselines_button.height() + 2)))
 
     def add_pin(self, distribution: Distribution) -> None:
         """Add a column of another origin: a recorded snapshot, another run, a baseline."""
@@ -97,11 +124,12 @@ class DistributionsPanel(PlotPanel):
         kind = KINDS[self.kind.value]
         now = columns_of(self.snapshot) if self.snapshot is not None else ()
         self.pin_button.setEnabled(len(now) > 1)
+        self.baselines_button.setEnabled(bool(now))
         self.columns.show_columns(now, tuple(self.pins), VIEWS[kind][self.view.value], self.row)
 
     def _theme_changed(self) -> None:
         self.scroll.setStyleSheet(f"QScrollArea, QScrollArea > QWidget {{ background: {self.theme.surface}; }}")
-        for part in (self.kind, self.view, self.pin_button, self.columns):
+        for part in (self.kind, self.view, self.pin_button, self.baselines_button, self.columns):
             part.set_theme(self.theme)
 
     def paintEvent(self, event) -> None:

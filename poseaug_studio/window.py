@@ -107,8 +107,12 @@ class StudioWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self.set_theme(self.theme_choice))
 
     def _panels_built(self) -> None:
+        from poseaug_studio.pinning import pin_baseline
+
         curves = self.workspace.panels["curves"]
         curves.step_chosen.connect(self._scrub_near)
+        distributions = self.workspace.panels["distributions"]
+        distributions.baseline_wanted.connect(lambda name: pin_baseline(self.session, distributions, name))
         self._to_curves("extend", self.session.history.rows)
         self._mark_curves()
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
-from poseaug_core.commands.terminal import json_option, out_option, print_json, progress_bar, read_estimator
+from poseaug_core.commands.export_estimator import estimator
+from poseaug_core.commands.terminal import json_option, print_json, progress_bar
 from poseaug_core.errors import UserError
-
-if TYPE_CHECKING:
-    from poseaug_core.diversity import Views
-    from poseaug_core.runs import Run
 
 #: Not asked of poseaug_core.export, which loads matplotlib; a test compares them.
 FIGURES = "augmentation|distributions|kcs|curves|qualitative"
 #: Likewise of poseaug_core.baselines, which loads torch.
-BASELINES = "evolution|random"
+BASELINES = ("evolution", "random")
 
 
 @click.group(short_help="Figures, augmented pairs or the estimator.")
@@ -32,7 +26,7 @@ def export() -> None:
 @click.option("--snapshot", default="last", metavar="STEP|first|last", help="Of which moment. [default: last]")
 @click.option("--row", "rows", multiple=True, type=int, help="Which recorded pose; may be repeated. [default: 0]")
 @click.option(
-    "--baseline", "baselines", multiple=True, metavar=BASELINES,
+    "--baseline", "baselines", multiple=True, type=click.Choice(BASELINES),
     help="Of distributions: a column of what this makes of the run's source; may be repeated.",
 )  # fmt: skip
 @click.option("--smoothing", default=0.0, help="Of curves: the weight 0..1 of the past. [default: 0]")
@@ -48,7 +42,12 @@ def figure(run, name, out, snapshot, rows, baselines, smoothing, width_mm, dpi, 
     look = {"smoothing": smoothing, "width_mm": width_mm, "dpi": dpi, "theme": theme}
     run = Run.open(run)
     if baselines:
-        look["columns"] = _baseline_columns(run, name, baselines)
+        from poseaug_core.export.baseline_columns import baseline_columns
+
+        if name != "distributions":
+            raise UserError(f"--baseline adds columns to distributions, not to {name}; leave it out.")
+        with progress_bar() as progress:
+            look["columns"] = baseline_columns(run, baselines, progress)
     written = draw(run, name, out, snapshot=snapshot, rows=rows or None, **look)
     _say({"written": str(written), "figure": name}, as_json)
 
@@ -79,38 +78,7 @@ def pairs(run, out, count, seed, as_json) -> None:
     _say({"written": str(written), "pairs": len(made), "of": len(source)}, as_json)
 
 
-@export.command()
-@click.argument("run", metavar="RUN_OR_CHECKPOINT")
-@out_option
-@json_option
-def estimator(run, out, as_json) -> None:
-    """Write the estimator alone, as .safetensors: fit for evaluate and for --estimator-weights."""
-    from poseaug_core.checkpoints import write_checkpoint
-
-    if Path(out).suffix != ".safetensors":
-        raise UserError(f"{out}: cannot write {Path(out).suffix or 'such'} files; end the name in .safetensors.")
-    weights, kind = read_estimator(run)
-    tensors = {f"estimator.{name}": value for name, value in weights.items()}
-    written = write_checkpoint(Path(out), tensors, {"estimator": kind})
-    _say({"written": str(written), **kind}, as_json)
-
-
-def _baseline_columns(run: Run, figure: str, names: tuple[str, ...]) -> dict[str, Views]:
-    """Columns of 'distributions', of as many poses as the run's snapshots have."""
-    from poseaug_core.baselines.views import TITLES, baseline_views
-    from poseaug_core.datasets import load_data, require_same_data
-    from poseaug_core.export import read_snapshot
-
-    if figure != "distributions":
-        raise UserError(f"--baseline adds columns to distributions, not to {figure}; leave it out.")
-    for name in names:
-        if name not in TITLES:
-            raise UserError(f"--baseline is {name!r}; choose {' or '.join(TITLES)}.")
-    count = len(read_snapshot(run, "last").translation)
-    with progress_bar() as progress:
-        data = load_data(run.config, progress)
-        require_same_data(data.summary(), run.data, str(run.path))
-        return {TITLES[name]: baseline_views(name, data.source, count, progress=progress) for name in names}
+export.add_command(estimator)
 
 
 def _say(result: dict, as_json: bool) -> None:

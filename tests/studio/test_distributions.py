@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from poseaug_core.diversity import view_diversity
+from poseaug_core.diversity import Views, view_diversity
+from poseaug_core.errors import UserError
 from poseaug_core.palette import DARK, LIGHT
-from poseaug_studio.distributions import DistributionsPanel
+from poseaug_studio.distributions import BASELINES, DistributionsPanel
+from poseaug_studio.pinning import pin_baseline
 from poseaug_studio.selection import Selection
 from poseaug_studio.viewsphere import GRID, directions, screen_axes, sphere_density
 from tests.studio.fakes import make_snapshot
@@ -64,6 +66,61 @@ def test_a_cross_removes_its_pin_and_no_other(panel, qtbot):
     cross = columns._cross(columns._cells()[3])
     qtbot.mouseClick(columns, Qt.MouseButton.LeftButton, pos=cross.center().toPoint())
     assert [pin.note for pin in panel.pins] == ["step 60", "step 180"]
+
+
+VIEWS = Views(np.array([[10.0, 5.0], [20.0, 8.0]]), np.array([[0.0, 0.0, 4.0], [1.0, 0.0, 5.0]]))
+
+
+def test_the_menu_offers_every_baseline(panel, qtbot):
+    from poseaug_core.baselines.views import TITLES
+
+    assert BASELINES == TITLES
+    assert not panel.baselines_button.isEnabled()  # nothing is shown yet whose source could be augmented
+    panel.present(make_snapshot(60), 0)
+    qtbot.mouseClick(panel.baselines_button, Qt.MouseButton.LeftButton)
+    assert panel.baselines.isVisible()
+    panel.baselines.hide()
+    wanted = []
+    panel.baseline_wanted.connect(wanted.append)
+    for action in panel.baselines.actions():
+        action.trigger()
+    assert wanted == list(TITLES)
+
+
+def test_a_baseline_is_computed_beside_the_window_and_pinned_once(panel, qtbot, session, monkeypatch):
+    asked = []
+
+    def columns(run, names, progress):
+        assert progress(0.5, "evolving")
+        asked.append((run, *names))
+        return {"Li et al.": VIEWS}
+
+    monkeypatch.setattr("poseaug_core.export.baseline_columns.baseline_columns", columns)
+    session.run = run = object()
+    panel.present(make_snapshot(60), 0)
+    for _ in range(2):
+        with qtbot.waitSignal(pin_baseline(session, panel, "evolution").ended):
+            pass
+    session.run = None
+    assert asked == [(run, "evolution")] * 2
+    assert [pin.title for pin in panel.pins] == ["Li et al."]
+    assert panel.columns.diversity(panel.pins[0]) == view_diversity(VIEWS.view_point)
+
+
+def test_a_baseline_that_cannot_be_made_is_told(panel, qtbot, session, monkeypatch):
+    def columns(run, names, progress):
+        raise UserError("The source is gone.")
+
+    monkeypatch.setattr("poseaug_core.export.baseline_columns.baseline_columns", columns)
+    with qtbot.waitSignal(session.failed) as told:
+        pin_baseline(session, panel, "random")
+    assert "no recorded run" in told.args[0]
+    session.run = object()
+    with qtbot.waitSignal(session.failed) as told:
+        pin_baseline(session, panel, "random")
+    session.run = None
+    assert told.args == ["The source is gone."]
+    assert panel.pins == []
 
 
 def test_one_scale_for_every_column(panel):
