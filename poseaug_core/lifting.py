@@ -69,6 +69,11 @@ def lift_chunk(trained: Trained, uv: Tensor, flip: bool = True) -> Tensor:
     return (answer - answer[:, :1]).float().cpu()
 
 
+def tensor_of(uv: np.ndarray) -> Tensor:
+    """(n, 16, 2) float32, for who keeps arrays."""
+    return torch.from_numpy(np.ascontiguousarray(uv, np.float32))
+
+
 def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
     """Slices that cover count rows."""
     return (slice(start, min(start + size, count)) for start in range(0, count, size))

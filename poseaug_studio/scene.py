@@ -22,10 +22,11 @@ from PySide6.QtGui import (
 )  # fmt: skip
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from poseaug_core.judged import NO_3D
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.camera_link import PRESETS, Mouse, TurntableCamera, to_pixels
-from poseaug_studio.figure import COLOURINGS, Look, StageFigure, compose, part_scores, pick_bone, score_colours
+from poseaug_studio.figure import COLOURINGS, Look, StageFigure, bone_scores, compose, pick_bone, score_colours
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.projection import ProjectionStrip, StageTitles, stage_number
 from poseaug_studio.segments import Push, Segments
@@ -80,32 +81,44 @@ def choose_opengl() -> bool:
     return False
 
 
-def make_views(camera: TurntableCamera, theme: Theme, parent: QWidget, opengl: bool | None):
-    """GLViews on a graphics card, else PainterViews, which draw the same figures; ``opengl`` overrules the choice."""
+def make_views(camera: TurntableCamera, theme: Theme, parent: QWidget, opengl: bool | None, count: int = 4):
+    """``count`` views side by side: GLViews on a graphics card, else PainterViews, which draw the same figures;
+    ``opengl`` overrules the choice."""
     if not (choose_opengl() if opengl is None else opengl):
-        return PainterViews(camera, theme, parent)
+        return PainterViews(camera, theme, parent, count)
     from poseaug_studio.views_gl import GLViews
 
     # OpenGL that was asked for may be the processor's, where multisampling would cost three times as much.
-    return GLViews(camera, theme, parent, samples=4 if opengl is None else 0)
+    return GLViews(camera, theme, parent, samples=4 if opengl is None else 0, count=count)
 
 
 class ScoreLegend(QWidget):
-    """A small scale of the part-score colours, laid over the first view."""
+    """A small scale of the part-score colours, laid over the first view; a sentence where nothing scores."""
 
     def __init__(self, theme: Theme, parent: QWidget):
         super().__init__(parent)
         self.theme = theme
+        self.judged = True
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFont(plot_font(self.font(), 0.82))
         self.resize(self.sizeHint())
 
     def sizeHint(self) -> QSize:
-        return QSize(132, self.fontMetrics().height() + 12)
+        wide = 132 if self.judged else self.fontMetrics().horizontalAdvance(NO_3D) + 4
+        return QSize(wide, self.fontMetrics().height() + 12)
+
+    def set_judged(self, judged: bool) -> None:
+        self.judged = judged
+        self.resize(self.sizeHint())
+        self.update()
 
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self.judged:
+            painter.setPen(QColor(self.theme.muted))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, NO_3D)
+            return
         table = score_colours(self.theme.score_map, self.theme.name == "dark")
         ramp = QLinearGradient(0, 0, self.width(), 0)
         for i in range(9):
@@ -239,6 +252,14 @@ class ScenePanel(QWidget):
         self._snapshot, self._row = snapshot, row
         self._show()
 
+    def set_skeleton(self, skeleton: Skeleton) -> None:
+        """Show a run whose 3D discriminator judges the parts of this skeleton."""
+        self.skeleton = skeleton
+        self.projections.set_skeleton(skeleton)
+        self._legend.set_judged(bool(skeleton.parts))
+        self._fit()
+        self._show()
+
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
         for widget in (self._titles, self.views, self.projections, *self._tools):
@@ -307,15 +328,14 @@ class ScenePanel(QWidget):
         return None if bone is None else (index, bone)
 
     def bone_words(self, index: int, bone: int) -> str:
-        """The hover label: bone, degrees turned by BA, length change by BL, score of its part."""
-        snapshot, row, part = self._snapshot, self._row, self.skeleton.paint[bone]
+        """The hover label: bone, degrees turned by BA, length change by BL, score of its part if there is one."""
+        snapshot, row, part = self._snapshot, self._row, self.skeleton.part_of_bone[bone]
         ratio = 100 * snapshot.length_ratio[row, self.skeleton.length_groups[bone]]
-        score = part_scores(snapshot, row, STAGES[index])[list(self.skeleton.parts).index(part)]
+        score = bone_scores(snapshot, row, STAGES[index], self.skeleton)[bone]
         name = self.skeleton.bone_names[bone].replace("-", " – ")
-        return (
-            f"<b>{name}</b><br>turned {snapshot.angle_degrees(row)[bone]:.1f}° · length {ratio:+.1f} %"
-            f"<br><span style='color:{self.theme.muted}'>{part}, score {score:.2f}</span>"
-        )
+        told = f"{part}, score {score:.2f}" if np.isfinite(score) else part
+        last = f"<br><span style='color:{self.theme.muted}'>{told}</span>" if told else ""
+        return f"<b>{name}</b><br>turned {snapshot.angle_degrees(row)[bone]:.1f}° · length {ratio:+.1f} %{last}"
 
     def _hover(self, x: float, y: float) -> None:
         self._pointer = (x, y)
@@ -334,8 +354,9 @@ class ScenePanel(QWidget):
 
     def _click(self, x: float, y: float) -> None:
         found = self.bone_at(x, y)
-        if found is not None:
-            self.selection.choose_part(self.skeleton.paint[found[1]])
+        part = self.skeleton.part_of_bone[found[1]] if found is not None else ""
+        if part:
+            self.selection.choose_part(part)
         elif self.selection.part:
             self.selection.choose_part(self.selection.part)
 

@@ -1,4 +1,4 @@
-"""The four columns that the title row, the 3D views and the 2D projections of the scene share."""
+"""The columns that the title row, the 3D views and the 2D projections of the scene share: four, one a stage."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from __future__ import annotations
 GAP = 1
 
 
-def columns(width: int) -> list[tuple[int, int]]:
-    """(x, width) in pixels of the four stage cards in a widget of that width."""
-    edges = [round(i * (width + GAP) / 4) for i in range(5)]
+def columns(width: int, count: int = 4) -> list[tuple[int, int]]:
+    """(x, width) in pixels of the cards side by side in a widget of that width."""
+    edges = [round(i * (width + GAP) / count) for i in range(count + 1)]
     return [(left, max(1, right - GAP - left)) for left, right in zip(edges, edges[1:], strict=False)]
 
 

@@ -132,7 +132,11 @@ class _Mesh:
 class GLViews(app.Canvas):
     """Draws StageFigures; ``native`` is the Qt widget. It paints on demand only and counts it in ``draws``."""
 
-    def __init__(self, camera: TurntableCamera, theme: Theme, parent: QWidget | None = None, samples: int = 0):
+    def __init__(
+        self, camera: TurntableCamera, theme: Theme, parent: QWidget | None = None, samples: int = 0,
+        count: int = 4,
+    ):  # fmt: skip
+        self.count = count
         self._camera = camera
         self._theme = theme
         self._figures: tuple[StageFigure, ...] = ()
@@ -141,14 +145,14 @@ class GLViews(app.Canvas):
         config = {"samples": samples, "depth_size": 24}
         # The dpi is given because vispy would run xdpyinfo to find it; Qt shows the widget's frame by itself.
         super().__init__(app=app.use_app("pyside6"), keys=None, config=config, dpi=96, parent=parent, autoswap=False)
-        self._bodies = [_Mesh(BODY_DETAIL) for _ in range(4)]
-        self._ghosts = [_Mesh(GHOST_DETAIL) for _ in range(4)]
+        self._bodies = [_Mesh(BODY_DETAIL) for _ in range(count)]
+        self._ghosts = [_Mesh(GHOST_DETAIL) for _ in range(count)]
         corners = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1)], np.float32)
         self._ground = gloo.Program(GROUND_VERTEX, GROUND_FRAGMENT)
         self._ground["a_corner"] = corners * np.float32(GROUND_HALF)
         self._ground["u_half"] = GROUND_HALF
         blank = np.zeros((SHADOW_CELLS, SHADOW_CELLS), np.float32)
-        self._shadows = [gloo.Texture2D(blank, interpolation="linear", internalformat="r32f") for _ in range(4)]
+        self._shadows = [gloo.Texture2D(blank, interpolation="linear", internalformat="r32f") for _ in range(count)]
         self._backdrop = gloo.Program(BACKDROP_VERTEX, BACKDROP_FRAGMENT)
         self._backdrop["a_corner"] = corners
         self.native.setMinimumSize(1, 1)
@@ -172,7 +176,7 @@ class GLViews(app.Canvas):
         self.update()
 
     def _upload(self) -> None:
-        for figure, body, ghosts, shadow in zip(self._figures, self._bodies, self._ghosts, self._shadows, strict=True):
+        for figure, body, ghosts, shadow in zip(self._figures, self._bodies, self._ghosts, self._shadows, strict=False):
             body.set_solids((figure.body,))
             ghosts.set_solids(figure.ghosts)
             shadow.set_data(figure.shadow)
@@ -193,11 +197,11 @@ class GLViews(app.Canvas):
         right, up, _ = self._camera.axes()
         light = eye * 0.62 - right * 0.38 + up * 0.68
         light /= np.linalg.norm(light)
-        for index, (left, wide) in enumerate(columns(width)):
+        for index, (left, wide) in enumerate(columns(width, self.count)):
             gloo.set_viewport(round(left * ratio), 0, round(wide * ratio), round(height * ratio))
             gloo.set_state(depth_test=False, blend=False)
             self._backdrop.draw("triangle_strip")
-            if self._figures:
+            if index < len(self._figures):
                 self._draw_stage(index, (wide, height), light)
 
     def _draw_stage(self, index: int, size: tuple[int, int], light: np.ndarray) -> None:

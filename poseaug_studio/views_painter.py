@@ -35,8 +35,9 @@ def paint(colour: np.ndarray, alpha: float = 1.0) -> QColor:
 class PainterViews(QWidget):
     """Draws StageFigures; paints on demand only and counts it in ``draws``."""
 
-    def __init__(self, camera: TurntableCamera, theme: Theme, parent: QWidget | None = None):
+    def __init__(self, camera: TurntableCamera, theme: Theme, parent: QWidget | None = None, count: int = 4):
         super().__init__(parent)
+        self.count = count
         self._camera = camera
         self._theme = theme
         self._figures: tuple[StageFigure, ...] = ()
@@ -62,7 +63,7 @@ class PainterViews(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.fillRect(self.rect(), QColor(self._theme.line))
-        for index, (left, wide) in enumerate(columns(self.width())):
+        for index, (left, wide) in enumerate(columns(self.width(), self.count)):
             painter.save()
             painter.translate(left, 0)
             painter.setClipRect(QRectF(0, 0, wide, self.height()))
@@ -70,7 +71,7 @@ class PainterViews(QWidget):
             backdrop.setColorAt(0, QColor(self._theme.surface))
             backdrop.setColorAt(1, paint(mix(rgb(self._theme.surface), rgb(self._theme.background), 0.6)))
             painter.fillRect(QRectF(0, 0, wide, self.height()), backdrop)
-            if self._figures:
+            if index < len(self._figures):
                 self._paint_stage(painter, self._figures[index], (wide, self.height()))
             painter.restore()
         painter.end()

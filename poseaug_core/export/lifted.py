@@ -23,7 +23,7 @@ VIEW = View(32, 10)
 NARROW = 0.78
 #: How much larger than the person the part of the image is that is shown.
 ROOM = 1.4
-#: Pixels of an image's longer side beyond which a figure gains nothing.
+#: Pixels of a picture's longer side beyond which a figure gains nothing.
 PIXELS = 900
 
 
@@ -98,10 +98,10 @@ def _headings(page: Page, left: float, side: float, columns) -> None:
 def _example(page: Page, left: float, top: float, side: float, example: Lifted, columns, view: View, skeleton) -> None:
     theme = page.theme
     image = page.axes(left, top, side, side, filled=True)
-    if example.image is not None:
-        draw_image(image, example.image)
     draw_projection(image, example.uv, theme, skeleton, width=0.045 * side)
     close_in(image, example.uv)
+    if example.image is not None:
+        draw_image(image, example.image)
     poses = {"ours": example.ours, "baseline": example.baseline}
     clouds = [pose for pose in (*poses.values(), example.truth) if pose is not None]
     flat = view(np.concatenate(clouds))[:, :2]
@@ -122,11 +122,20 @@ def _example(page: Page, left: float, top: float, side: float, example: Lifted, 
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:
-    """An image (h, w, 3) uint8 behind a projection, placed as keypoints.normalised does."""
-    height, width = image.shape[:2]
-    step = -(-max(height, width) // PIXELS)
-    x, y = np.array((width, height)) / normalising_side(np.array((width, height)))
-    axes.imshow(image[::step, ::step], extent=(-x, x, -y, y), aspect="auto", zorder=1.5, interpolation="antialiased")
+    """What the axes show of an image (h, w, 3) uint8, placed as keypoints.normalised does, behind a projection."""
+    size = np.array(image.shape[1::-1])
+    pixels = normalising_side(size) / 2
+    low = np.array((axes.get_xlim()[0], -axes.get_ylim()[1])) * pixels + size / 2
+    high = np.array((axes.get_xlim()[1], -axes.get_ylim()[0])) * pixels + size / 2
+    limits = axes.get_xlim(), axes.get_ylim()
+    (left, top), (right, bottom) = np.clip((np.floor(low), np.ceil(high)), 0, size).astype(int)
+    if right > left and bottom > top:
+        step = -(-max(right - left, bottom - top) // PIXELS)
+        edges = (np.array(((left, bottom), (right, top))) - size / 2) / pixels * (1, -1)
+        extent = (edges[0, 0], edges[1, 0], edges[0, 1], edges[1, 1])
+        part = image[top:bottom:step, left:right:step]
+        axes.imshow(part, extent=extent, aspect="auto", zorder=1.5, interpolation="antialiased")
+        axes.set(xlim=limits[0], ylim=limits[1])
 
 
 def close_in(axes: Axes, uv: np.ndarray) -> None:
