@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import torch
 from torch import Tensor
@@ -13,7 +14,10 @@ from torch import Tensor
 from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 from poseaug_core.poses import Poses
-from poseaug_core.readers import read_poses
+from poseaug_core.readers import data_set, read_keypoints, read_poses
+from poseaug_core.readers.h36m import has_test_people
+from poseaug_core.readers.h36m import templates as released_templates
+from poseaug_core.readers.spec import parse_spec
 
 Progress = Callable[[float, str], bool]
 #: One clip in so many is held out where no test set is named.
@@ -92,20 +96,24 @@ def _extra_of(summary: dict[str, Any]) -> dict[str, Any]:
 def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     """Every set that the config names.
 
-    progress(share, text) may return False to cancel (raises Cancelled). Raises UserError for what cannot be read.
+    Of Human3.6M a source is its training people and every other set its test people, where the spec does not say; the
+    test people are also what is held out. progress(share, text) may return False to cancel (raises Cancelled). Raises
+    UserError for what cannot be read.
     """
-    specs = [config.source, *([config.source_test] if config.source_test else []), *config.cross]
+    test = config.source_test or _test_people(config.source)
+    specs = [(config.source, "train"), *([(test, "test")] if test else []), *((spec, "test") for spec in config.cross)]
     sets = []
-    for number, spec in enumerate(specs):
-        part = _part(progress, number, len(specs))
-        sets.append(read_poses(spec, rig=config.rig, seed=config.data_seed, progress=part))
+    count = len(specs) + len(config.extra_2d)
+    for number, (spec, split) in enumerate(specs):
+        part = _part(progress, number, count)
+        sets.append(read_poses(spec, rig=config.rig, seed=config.data_seed, progress=part, split=split))
     source, *rest = sets
-    notes: tuple[str, ...] = ()
-    if config.source_test:
+    notes = [f"{poses.name}: {note}" for poses in sets for note in poses.notes]
+    if test:
         source_test, *rest = rest
     else:
         source, source_test, note = hold_out(source)
-        notes = (note,)
+        notes.append(note)
     if len(source) < 2:
         raise UserError(
             f"{source.name} leaves {len(source)} pose to train on, at least 2 are needed; name a larger --source."
@@ -113,8 +121,26 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     cross: dict[str, Poses] = {}
     for poses in rest:
         cross[_unused(poses.name.replace("/", " "), ("source", "source_test", *cross))] = poses
-    extra = [read_poses(spec, rig=config.rig, seed=config.data_seed).uv for spec in config.extra_2d]
-    return TrainingData(source, source_test, cross, source.bone_templates(), notes, torch.cat(extra) if extra else None)
+    extra = []
+    for number, spec in enumerate(config.extra_2d, len(specs)):
+        part = _part(progress, number, count)
+        found = read_keypoints(spec, rig=config.rig, seed=config.data_seed, progress=part)
+        extra.append(found.uv)
+        notes += [f"{found.name}: {note}" for note in found.notes]
+    templates = source.bone_templates()
+    if data_set(config.source) == "h36m":
+        templates = released_templates()
+        notes.append("bone lengths are swapped with those of S1, S5, S6, S7 and S8, as in the released code")
+    return TrainingData(source, source_test, cross, templates, tuple(notes), torch.cat(extra) if extra else None)
+
+
+def _test_people(source: str) -> str:
+    """The spec of Human3.6M's test people in the file that source names; '' where there are none or it has others."""
+    spec = parse_spec(source)
+    if data_set(source) != "h36m" or "subjects" in spec.options or spec.options.get("split") in ("test", "all"):
+        return ""
+    options = {**spec.options, "split": "test"}
+    return f"{spec.place}?{urlencode(options)}" if has_test_people(spec.path) else ""
 
 
 def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:

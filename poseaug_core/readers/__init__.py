@@ -26,7 +26,7 @@ from poseaug_core.readers.mocap import MOTION, SKELETON, convert_motion, read_mo
 from poseaug_core.readers.npz_file import explained, open_npz
 from poseaug_core.readers.spec import Spec, exists, parse_spec
 
-__all__ = ["FOLDERS", "READERS", "convert_motion", "data_set", "read_keypoints", "read_poses"]
+__all__ = ["FOLDERS", "READERS", "convert_motion", "data_set", "is_flat", "read_keypoints", "read_poses"]
 
 
 def read_poses(
@@ -46,7 +46,7 @@ def read_poses(
     """
     spec = parse_spec(spec)
     kind = kind_of(spec)
-    if kind not in READERS:
+    if is_flat(spec):
         raise UserError(f"{spec.text} holds 2D keypoints alone, and poses with 3D are needed; name another set.")
     tell(progress, 0.0, f"reading {spec.text}")
     poses = READERS[kind](spec, rig=rig, fps=fps, seed=seed, progress=progress, split=split)
@@ -69,11 +69,8 @@ def read_keypoints(
     Of the latter, images are the clips and sizes are not known. Arguments and errors as read_poses.
     """
     found = parse_spec(spec)
-    kind = kind_of(found)
-    if kind in KEYPOINT_SUFFIXES or (kind == ".npz" and not _npz_layout(found.path)):
-        return read_keypoint_file(spec, progress)
-    if kind == ".mat" and is_mat5(found.path):
-        return _annotated(found, progress)
+    if is_flat(found):
+        return _annotated(found, progress) if kind_of(found) == ".mat" else read_keypoint_file(spec, progress)
     poses = read_poses(spec, rig, fps, seed, progress, split)
     return Keypoints(
         poses.uv,
@@ -91,6 +88,15 @@ def data_set(spec: str | Path) -> str:
     spec = parse_spec(spec)
     named = spec.path.suffix.lower() == ".npz" and spec.path.is_file()
     return "h36m" if named and _npz_layout(spec.path) == h36m.KEY else ""
+
+
+def is_flat(spec: str | Path | Spec) -> bool:
+    """Whether spec names 2D keypoints without 3D, by names and headers alone."""
+    spec = spec if isinstance(spec, Spec) else parse_spec(spec)
+    kind = kind_of(spec)
+    if kind == ".mat" and spec.path.is_file():
+        return is_mat5(spec.path)
+    return kind in KEYPOINT_SUFFIXES or (kind == ".npz" and _npz_layout(spec.path) == "keypoints")
 
 
 def kind_of(spec: Spec) -> str:
@@ -132,13 +138,13 @@ def _npz(spec: Spec, split: str, progress: Progress | None, **_) -> Poses:
 
 
 def _npz_layout(path: Path) -> str:
-    """The name of the array that tells which poses with 3D an NPZ file holds; '' for another file."""
+    """The name of the array that tells what an NPZ file holds; '' where none does and for another file."""
     with explained(path), open(path, "rb") as stream:
         magic = stream.read(4)
     if magic != b"PK\x03\x04":
         return ""
     with open_npz(path) as file:
-        return next((key for key in (h36m.KEY, spin.KEYS[0], "pose3d") if key in file.headers), "")
+        return next((key for key in (h36m.KEY, spin.KEYS[0], "pose3d", "keypoints") if key in file.headers), "")
 
 
 def _arrays(spec: Spec, **_) -> Poses:
@@ -168,9 +174,6 @@ def _pickles(spec: Spec, progress: Progress | None, **_) -> Poses:
 
 
 def _matlab(spec: Spec, progress: Progress | None, **_) -> Poses:
-    if spec.path.is_file() and is_mat5(spec.path):
-        _annotated(spec, progress)
-        raise UserError(f"{spec.text} holds 2D keypoints alone, and poses with 3D are needed; name another set.")
     return read_dhp(spec, progress)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from poseaug_core.errors import UserError
-from poseaug_core.keypoints import Keypoints, normalised
+from poseaug_core.keypoints import Keypoints, normalised, normalising_side
 
 
 def keypoints_of(
@@ -41,9 +41,11 @@ def keypoints_of(
             f"the image sizes of {(~known).sum():,} people are not known: a square around each counts as the image; "
             "put the images beside the file, or name their folder with ?images=FOLDER"
         )
-    upright = known & (size[:, 1] > size[:, 0])
-    if upright.any():
-        notes.append(f"{upright.sum():,} of {known.sum():,} images are upright and count as padded to a square")
+    portrait = known & (normalising_side(size) > size[:, 0])
+    if portrait.any():
+        notes.append(
+            f"{portrait.sum():,} of {known.sum():,} people are in portrait images, which count as padded to squares"
+        )
     kept = [image for image, good in zip(images, whole.tolist(), strict=True) if good]
     names = list(dict.fromkeys(kept))
     number = {image: i for i, image in enumerate(names)}

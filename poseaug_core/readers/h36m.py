@@ -71,6 +71,12 @@ def read_h36m(spec: Spec, split: str = "train", progress: Progress | None = None
     return parts.poses(name)
 
 
+def has_test_people(path: Path) -> bool:
+    """Whether the file has S9 or S11."""
+    with open_npz(path) as file:
+        return any(subject in file.read(KEY)[KEY] for subject in SPLITS["test"])
+
+
 def templates() -> Tensor:
     """(5, 15) metres: the bone lengths of S1, S5, S6, S7 and S8 that the released code swaps in."""
     return torch.tensor(_constants()["templates"]["lengths"], dtype=torch.float32)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from poseaug_core.keypoints import normalised
+from poseaug_core.keypoints import normalised, normalising_side
 
 
 def pinhole(focal: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
     """(9,) float32 camera without distortion: focal (2,), centre (2,) and image size (2,) in pixels."""
     focal, size = np.asarray(focal, dtype=float), np.asarray(size, dtype=float)
-    nine = (*(2 * focal / size.max()), *normalised(np.asarray(centre, dtype=float), size), 0, 0, 0, 0, 0)
+    nine = (*(2 * focal / normalising_side(size)), *normalised(np.asarray(centre, dtype=float), size), 0, 0, 0, 0, 0)
     return np.array(nine, dtype=np.float32)
 
 

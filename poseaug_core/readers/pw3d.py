@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from poseaug_core.errors import UserError
+from poseaug_core.keypoints import normalising_side
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.poses import Poses, make_poses
 from poseaug_core.readers.joints import smpl16
@@ -47,7 +48,7 @@ def read_pw3d(spec: Spec, progress: Progress | None = None) -> Poses:
         tell(progress, 0.9 * number / len(files), f"reading {file.name}")
         data = _sequence(file)
         size = np.round(2 * data["cam_intrinsics"][:2, 2])
-        upright += size[1] > size[0]
+        upright += bool(normalising_side(size) > size[0])
         clips.append(file.stem)
         for column, lost in _people(data, size, stride, (person, len(clips) - 1), file):
             columns.append(column)
@@ -55,7 +56,7 @@ def read_pw3d(spec: Spec, progress: Progress | None = None) -> Poses:
             person += 1
     notes.append("joints are SMPL's: spine is its second, the head is twice as far from the neck as SMPL's")
     if upright:
-        notes.append(f"images of {upright} of {len(files)} sequences are upright and count as padded to a square")
+        notes.append(f"images of {upright} of {len(files)} sequences are portrait and count as padded to squares")
     if behind:
         notes.append(f"{behind:,} people are not in front of the camera and are left out")
     xyz, camera, tag = map(np.concatenate, zip(*columns, strict=True))

@@ -51,7 +51,7 @@ def read_spin(spec: Spec) -> Poses:
     sequence = np.array([sequence_in(image) for image in images])
     read = _dhp if sequence.any() else _pw3d
     size, camera, subject, clip, clips, name = read(sequence, part, images)
-    uv = normalised(part[..., :2], size)
+    uv = normalised(part[..., :2], size[:, None])
     frame = np.array([_frame(image) for image in images])
     tag = np.stack((subject, clip, frame, np.zeros_like(clip)), axis=1)
     body = solid[..., :3] - solid[:, :1, :3]
@@ -66,12 +66,12 @@ def _dhp(sequence: np.ndarray, part: np.ndarray, images: list[str]):
 
 
 def _pw3d(sequence: np.ndarray, part: np.ndarray, images: list[str]):
-    """3DPW's images are 1080 x 1920 upright, or lying where 2D goes beyond that."""
+    """3DPW's images are 1080 x 1920, portrait, or landscape where 2D goes beyond that."""
     folders = [Path(image).parent.name for image in images]
     clips = list(dict.fromkeys(folders))
     clip = np.array([clips.index(folder) for folder in folders], dtype=int)
-    lying = np.array([part[clip == c, :, 0].max() > 1080 + 200 for c in range(len(clips))])[clip]
-    size = np.where(lying[:, None], (1920.0, 1080.0), (1080.0, 1920.0))
+    landscape = np.array([part[clip == c, :, 0].max() > 1080 + 200 for c in range(len(clips))])[clip]
+    size = np.where(landscape[:, None], (1920.0, 1080.0), (1080.0, 1920.0))
     camera = np.array([pinhole((FOCAL, FOCAL), s / 2, s) for s in size])
     return size, camera, clip, clip, clips, "3DPW"
 
