@@ -16,6 +16,7 @@ from poseaug_core.controls import Controls, changes
 from poseaug_core.device import choose_device, memory_held
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.estimators.own import is_own
 from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.observe import Probe, observe
@@ -260,18 +261,11 @@ class Trainer:
 
 
 def _load_weights(estimator: torch.nn.Module, config: Config) -> None:
-    from poseaug_core.weights import load_estimator_weights
+    from poseaug_core.weights import fill, read_weights
 
-    weights = load_estimator_weights(config.estimator_weights)
-    expected = {name: tuple(value.shape) for name, value in estimator.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    if found != expected:
-        width = config.estimator_width or "the published"
-        raise UserError(
-            f"{config.estimator_weights} does not fit a {config.estimator} of {width} width; choose "
-            "the estimator and width that it was trained with."
-        )
-    estimator.load_state_dict(weights)
+    path, name, width = config.estimator_weights, config.estimator, config.estimator_width
+    weights, kind = read_weights(path, name if is_own(name) else "")
+    fill(estimator, weights, kind, path, f"{name} {width} wide" if width else name)
 
 
 class _Clock:

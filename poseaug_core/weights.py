@@ -22,31 +22,30 @@ Shapes = dict[str, tuple[int, ...]]
 #: Where the authors' files hold the estimator: PoseAug's, then a baseline's.
 ENTRIES = ("model_pos", "state_dict")
 SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".ckpt", ".bin")
+LISTED = f"{', '.join(SUFFIXES)} or .onnx"
 COUNTER = "num_batches_tracked"
 
 
-def load_estimator_weights(path: str | Path) -> dict[str, Tensor]:
-    """state_dict of the estimator in a file, float32 on the CPU. Raises UserError."""
-    return read_weights(path)[0]
-
-
-def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_weights(path: str | Path, own: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The estimator's weights, float32 on the CPU, and which it is: {'name': ..., 'width': ...}. Raises UserError.
 
-    path: a file, or 'asset:NAME' for one that comes with the program. A .safetensors file of this program says which
-    estimator it holds (also one of the user's own, FILE.py:CLASS); any other is recognised.
+    path: a file, or 'asset:NAME' for one that comes with the program. own: the FILE.py:CLASS that the user named for
+    it, taken as it is; else a .safetensors file of this program may say such a name; any other file is recognised.
     """
     from poseaug_core.assets import asset
 
     path = asset(str(path).removeprefix("asset:")) if str(path).startswith("asset:") else Path(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a checkpoint in it.")
+    if path.suffix and path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: {path.suffix} files hold no estimator; name a run folder or a checkpoint ({LISTED}).")
     if not path.is_file():
-        raise UserError(f"{path} does not exist; name a run folder or a checkpoint ({', '.join(SUFFIXES)}).")
+        raise UserError(f"{path} does not exist; name a run folder or a checkpoint ({LISTED}).")
     weights, said = _safetensors(path) if path.suffix == ".safetensors" else (_torch(path), {})
     weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-    if is_own(said.get("name", "")):
-        return weights, said
+    if own or is_own(said.get("name", "")):
+        width = said.get("width", 0)
+        return weights, {"name": own or said["name"], "width": width if isinstance(width, int) else 0}
     kind = recognise({key: tuple(value.shape) for key, value in weights.items()}, str(path))
     counters = [key for key in shapes_of(**kind) if key.endswith(COUNTER)]  # files of before torch 0.4.1 have none
     return weights | {key: torch.zeros((), dtype=torch.int64) for key in counters if key not in weights}, kind
@@ -78,9 +77,12 @@ def recognise(shapes: Shapes, source: str) -> dict[str, Any]:
 def fill(estimator: nn.Module, weights: dict[str, Tensor], kind: dict[str, Any], source: str, name: str) -> None:
     """Put the weights that ``source`` holds (of ``kind``) into a new estimator called ``name``. Raises UserError."""
     expected = {key: tuple(value.shape) for key, value in estimator.state_dict().items()}
-    if {key: tuple(value.shape) for key, value in weights.items()} != expected:
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    if found != expected:
+        what = f"a {kind['name']} {kind['width']} wide" if kind["name"] in ESTIMATORS else "other weights"
+        key = next(key for key in sorted(found.keys() | expected.keys()) if found.get(key) != expected.get(key))
         raise UserError(
-            f"{source} holds a {kind['name']} {kind['width']} wide, not this {name}; "
+            f"{source} holds {what}, which does not fit this {name} (first: {key}); "
             "choose the estimator and width that it was trained with."
         )
     estimator.load_state_dict(weights)

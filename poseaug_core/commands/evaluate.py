@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import json_option, print_json, print_table, progress_bar, read_estimator
+from poseaug_core.commands.terminal import json_option, own_estimator_option, print_json, print_table, progress_bar
 from poseaug_core.config import Config
-from poseaug_core.errors import UserError
 
 PROTOCOLS = ("poseaug16", "3dhp14")
 SIDES = ("action", "joint", "part", "subject", "view")
@@ -23,34 +22,31 @@ SIDES = ("action", "joint", "part", "subject", "view")
 @click.option("--rig", metavar="lab|wild", help="Cameras that film motion capture. [default: the run's, else lab]")
 @click.option("--data-seed", type=int, help="Seeds the demo's sets and the filming. [default: the run's, else 0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
+@own_estimator_option
 @json_option
-def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, as_json) -> None:
-    """Errors of the estimator in a run folder (its latest checkpoint) or a .safetensors file.
+def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_json) -> None:
+    """Errors of the estimator in a run folder (its latest checkpoint) or a checkpoint.
 
+    A checkpoint is a .safetensors file, the authors' .pth.tar or any other state dict of these estimators, recognised
+    by its tensors, or an .onnx file, which onnxruntime runs.
     Training flips on cross-dataset sets and not on the source's own test set. MPJPE and PA-MPJPE in millimetres,
     PCK and AUC in percent.
     """
     from poseaug_core.device import choose_device
-    from poseaug_core.estimators import make_estimator
     from poseaug_core.evaluation import evaluate_detail
     from poseaug_core.readers import read_poses
     from poseaug_core.runs import Run
+    from poseaug_core.trained import open_estimator
 
-    weights, kind = read_estimator(run)
-    own = Run.open(run).config if (Path(run) / "config.toml").is_file() else Config()
-    rig, data_seed = rig or own.rig, own.data_seed if data_seed is None else data_seed
+    settings = Run.open(run).config if (Path(run) / "config.toml").is_file() else Config()
+    rig, data_seed = rig or settings.rig, settings.data_seed if data_seed is None else data_seed
     device = choose_device(device)
-    estimator = make_estimator(kind["name"], kind["width"])
-    try:
-        estimator.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError(f"{run} does not hold a {kind['name']} {kind['width']} wide; name another checkpoint.")
-    estimator.to(device)
-    result = {"estimator": kind["name"], "from": str(run), "flip": flip, "sets": []}
+    trained = open_estimator(run, own, device)
+    result = {"estimator": trained.name, "width": trained.width, "from": str(run), "flip": flip, "sets": []}
     with progress_bar() as progress:
         for spec in specs:
             poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress)
-            detail = evaluate_detail(estimator, poses.to(device), flip, progress=progress)
+            detail = evaluate_detail(trained.network, poses.to(device), flip, progress=progress)
             found = {"on": spec, "poses": len(poses), "metrics": _kept(detail.overall(), protocol)}
             by = {side: {label: _kept(row, protocol) for label, row in detail.by(side).items()} for side in sides}
             result["sets"].append(found | ({"by": by} if by else {}) | {"note": detail.note()})
@@ -60,7 +56,7 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, as_json)
     names = list(result["sets"][0]["metrics"])
     rows = [[name, *(f"{found['metrics'][name]:.2f}" for found in result["sets"])] for name in names]
     heads = [f"{found['on']} ({found['poses']:,} poses)" for found in result["sets"]]
-    print_table(["metric", *heads], rows, f"{kind['name']} of {run}{', flip-averaged' if flip else ''}")
+    print_table(["metric", *heads], rows, f"{trained.name} of {run}{', flip-averaged' if flip else ''}")
     for found in result["sets"]:
         for side, table in found.get("by", {}).items():
             _print_side(side, table, found["on"])

@@ -13,6 +13,7 @@ import click
 from poseaug_core.commands.terminal import describe, json_option, print_errors, print_json, print_table, progress_bar
 from poseaug_core.config import PRESETS, SETTINGS
 from poseaug_core.controls import KNOBS
+from poseaug_core.errors import UserError
 
 PACKAGES = ("torch", "numpy", "h5py", "safetensors", "PySide6-Essentials", "vispy", "pyqtgraph")
 
@@ -39,7 +40,7 @@ def info(what, as_json) -> None:
         found = _machine()
     elif Path(what).is_dir() and (Path(what) / "config.toml").exists():
         found = _run(what)
-    elif Path(what).suffix == ".safetensors":
+    elif _is_checkpoint(what):
         found = _checkpoint(what)
     else:
         found = _poses(what)
@@ -106,7 +107,7 @@ def _run(path: str) -> dict[str, Any]:
     config = run.config
     return {
         "run": str(run.path),
-        "estimator": f"{config.estimator}, {config.estimator_width} wide",
+        "estimator": f"{config.estimator}, {config.estimator_width or 'published'} wide",
         "preset": config.preset,
         "augmentation": config.augmentation,
         "step": max([row["step"] for row in rows] + steps[-1:].tolist(), default=0),
@@ -122,18 +123,41 @@ def _run(path: str) -> dict[str, Any]:
     }
 
 
-def _checkpoint(path: str) -> dict[str, Any]:
-    from poseaug_core.checkpoints import read_checkpoint
+def _is_checkpoint(path: str) -> bool:
+    from poseaug_core.weights import SUFFIXES
 
-    tensors, meta = read_checkpoint(path)
-    kind, at = meta.get("estimator", {}), meta.get("position", "exported")
+    return Path(path).suffix in (*SUFFIXES, ".onnx")
+
+
+def _checkpoint(path: str) -> dict[str, Any]:
+    """Of a checkpoint of this program, the authors' or another state dict, or an ONNX file."""
+    from poseaug_core.weights import read_weights
+
+    if Path(path).suffix == ".onnx":
+        from poseaug_core.onnx_files import OnnxEstimator
+
+        network = OnnxEstimator(path)
+        return {"checkpoint": path, "estimator": "ONNX", "batch": network.batch or "any", **network.metadata}
+    weights, kind = read_weights(path)
     return {
         "checkpoint": path,
-        "estimator": f"{kind.get('name')}, {kind.get('width')} wide",
-        "at": at,
-        "tensors": len(tensors),
-        "numbers": sum(tensor.numel() for tensor in tensors.values()),
+        "estimator": f"{kind['name']}, {kind['width'] or 'published'} wide",
+        **_written_by_us(path),
+        "tensors": len(weights),
+        "numbers": sum(tensor.numel() for tensor in weights.values()),
     }
+
+
+def _written_by_us(path: str) -> dict[str, Any]:
+    """What a checkpoint of this program says beside the weights."""
+    from poseaug_core.checkpoints import read_meta
+
+    if Path(path).suffix != ".safetensors":
+        return {}
+    try:
+        return {"at": read_meta(path).get("position", "exported")}
+    except UserError:
+        return {}
 
 
 def _poses(spec: str) -> dict[str, Any]:

@@ -6,17 +6,21 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from poseaug_core.errors import UserError
+from poseaug_core.estimators.own import is_own, name_own
 from poseaug_core.settings import Setting
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, and only that, on stdout."
 )
+own_estimator_option = click.option(
+    "--estimator", "own", default="", metavar="FILE.py:CLASS", callback=lambda *given: _own_estimator(given[-1]),
+    help="Your own estimator's code, where the weights are of one: it runs only when named.",
+)  # fmt: skip
 out_option = click.option("--out", required=True, type=click.Path(), help="File to write.")
 
 
@@ -72,19 +76,11 @@ def progress_bar() -> Iterator[Callable[[float, str], bool]]:
         yield progress
 
 
-def read_estimator(path: str) -> tuple[dict, dict]:
-    """(state dict, {'name', 'width'}) of the estimator in a run folder (its latest checkpoint) or a checkpoint."""
-    from poseaug_core.weights import read_weights
-
-    file = Path(path)
-    if file.is_dir():
-        file = file / "checkpoints" / "latest.safetensors"
-        if not file.is_file():
-            raise UserError(f"{path} has no checkpoint yet; name the folder of a run that has trained.")
-    weights, kind = read_weights(file if file.is_file() else path)
-    if not {"name", "width"} <= set(kind):
-        raise UserError(f"{path} does not say which estimator it is; name one that 'poseaug train' or 'export' made.")
-    return weights, kind
+def _own_estimator(name: str) -> str:
+    """What --estimator names beside a checkpoint."""
+    if name and not is_own(name):
+        raise UserError(f"--estimator is {name!r}; leave it out, or name a class of your own as FILE.py:CLASS.")
+    return name and name_own(name)
 
 
 def setting_options(settings: dict[str, Setting]) -> Callable:

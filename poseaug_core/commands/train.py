@@ -15,6 +15,7 @@ from poseaug_core.commands.terminal import GroupedCommand, json_option, print_er
 from poseaug_core.config import PRESETS, SETTINGS, Config, load_toml, make_config
 from poseaug_core.controls import KNOBS
 from poseaug_core.errors import UserError
+from poseaug_core.estimators.own import is_own, name_own
 
 #: Every flag but the preset's own; where Config and Controls share a name, the start of the schedule is meant.
 FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if name != "preset"}
@@ -39,6 +40,7 @@ def train(out, resume, replay, file, preset, as_json, **flags) -> None:
     poseaug train --resume runs/a
     """
     given = {name: value for name, value in flags.items() if value not in (None, ())}
+    _name_own(given, resume or replay)
     if resume:
         _refuse("--resume", given, out=out, replay=replay, config=file, preset=preset)
     elif not out:
@@ -52,6 +54,18 @@ def train(out, resume, replay, file, preset, as_json, **flags) -> None:
         print_json(result)
     if result["state"] == "stopped":
         raise click.exceptions.Exit(130)
+
+
+def _name_own(given: dict[str, Any], run: str | None) -> None:
+    """--estimator FILE.py:CLASS lets that code run; for a run resumed or replayed it confirms the run's own."""
+    if "estimator" in given:
+        given["estimator"] = name_own(given["estimator"])
+        if run and is_own(given["estimator"]):
+            from poseaug_core.runs import Run
+
+            own = Run.open(run).config.estimator
+            if given.pop("estimator") != own:
+                raise UserError(f"{run} is a run of the estimator {own}; name that one, or leave --estimator out.")
 
 
 def _refuse(flag: str, given: dict[str, Any], **others) -> None:
