@@ -16,7 +16,7 @@ NOTES = 12
 
 @click.group()
 def convert() -> None:
-    """Make training poses from motion capture."""
+    """Make arrays to train on, from motion capture or from any set of poses."""
 
 
 def filming_options(command: Callable) -> Callable:
@@ -77,6 +77,35 @@ def film_to(source, out, as_json: bool, rig, fps, seed, proportions, **kinds) ->
         click.echo(f"Left out: {line}", err=True)
     subjects = len(found["subjects"])
     click.echo(f"Written: {out}, {found['poses']:,} poses of {found['clips']} clips, {subjects} subjects")
+
+
+@convert.command()
+@click.argument("spec")
+@click.option("--out", required=True, type=click.Path(), help="File to write: .h5 or .npz arrays.")
+@click.option("--split", default="train", metavar="train|test", help="Of Human3.6M, where SPEC does not say.")
+@json_option
+def poses(spec, out, split, as_json) -> None:
+    """Write any set of poses that can be read as plain arrays: Human3.6M, MPI-INF-3DHP, 3DPW and the rest.
+
+    \b
+    poseaug convert poses 'data_3d_h36m.npz?subjects=S1&keypoints=cpn' --out s1.h5
+    """
+    from poseaug_core.readers import read_poses
+    from poseaug_core.readers.arrays import write_arrays
+    from poseaug_core.readers.spec import parse_spec
+
+    check_target(out)
+    if Path(out).exists() and parse_spec(spec).path.resolve() == Path(out).resolve():
+        raise UserError(f"{out} is the file that is read; name another to write.")
+    with progress_bar() as progress:
+        found = read_poses(spec, progress=progress, split=split)
+        written = write_arrays(found, out)
+    if as_json:
+        print_json({"written": str(written), "poses": len(found), "name": found.name, "notes": list(found.notes)})
+        return
+    for note in found.notes:
+        click.echo(note, err=True)
+    click.echo(f"Written: {written}, {len(found):,} poses of {found.name}")
 
 
 def check_target(out: str) -> None:
