@@ -45,7 +45,7 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
     result = {"estimator": trained.name, "width": trained.width, "from": str(run), "flip": flip, "sets": []}
     with progress_bar() as progress:
         for spec in specs:
-            poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress)
+            poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress, split="test")
             detail = evaluate_detail(trained.network, poses.to(device), flip, progress=progress)
             found = {"on": spec, "poses": len(poses), "metrics": _kept(detail.overall(), protocol)}
             by = {side: {label: _kept(row, protocol) for label, row in detail.by(side).items()} for side in sides}
