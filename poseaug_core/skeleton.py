@@ -98,6 +98,15 @@ class Skeleton:
         """Bone lengths (..., j-1) in the unit of xyz."""
         return (self.bones(xyz) ** 2).sum(-1) ** 0.5
 
+    @cached_property
+    def part_of_bone(self) -> tuple[str, ...]:
+        """The part whose score each bone shows: that of its colour, else the first that has it, '' where none has."""
+        having = [[part for part, bones in self.parts.items() if bone in bones] for bone in range(self.bone_count)]
+        return tuple(
+            painted if painted in parts else next(iter(parts), "")
+            for painted, parts in zip(self.paint, having, strict=True)
+        )
+
     def part_of_joint(self) -> tuple[str, ...]:
         """The part whose colour each joint wears: that of the bone above it, the first for the root."""
         return (self.paint[self.names.index("spine") - 1], *self.paint)
@@ -145,15 +154,11 @@ PAPER_PARTS = {
     part: tuple(bone for bone, painted in enumerate(HUMAN16.paint) if painted == part) for part in HUMAN16.parts
 }
 
-#: What each kind of 3D discriminator judges, as a skeleton whose parts and paint are its own; scores come in order of
-#: the parts. 'none' judges nothing, its bones keep the colours of the body's parts.
+#: What each kind of 3D discriminator judges, as a skeleton whose parts are its own; scores come in order of the parts.
+#: Bones keep the colours of the body's parts whatever is judged, so that left and right can be told apart.
 JUDGED: dict[str, Skeleton] = {
     "parts": HUMAN16,
     "paper_parts": replace(HUMAN16, parts=PAPER_PARTS),
-    "whole_body": replace(
-        HUMAN16,
-        parts={"whole body": tuple(range(HUMAN16.bone_count))},
-        paint=("whole body",) * HUMAN16.bone_count,
-    ),
+    "whole_body": replace(HUMAN16, parts={"whole body": tuple(range(HUMAN16.bone_count))}),
     "none": replace(HUMAN16, parts={}),
 }

@@ -104,30 +104,33 @@ def part_scores(snapshot: Snapshot, row: int, stage: str) -> np.ndarray:
     return snapshot.scores3d[0 if stage == "original" else 1, row]
 
 
+def bone_scores(snapshot: Snapshot, row: int, stage: str, skeleton: Skeleton) -> np.ndarray:
+    """(j-1,) score of the part that each bone belongs to; NaN for bones that nothing judges."""
+    by_part = dict(zip(skeleton.parts, part_scores(snapshot, row, stage).tolist(), strict=False))
+    return np.array([by_part.get(part, np.nan) for part in skeleton.part_of_bone])
+
+
 def limb_colours(
     snapshot: Snapshot, row: int, stage: str, skeleton: Skeleton, theme: Theme, look: Look
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours of the bones (j-1, 3) and of the joints (j, 3)."""
-    if look.colouring == "score":
+    """Colours of the bones (j-1, 3) and of the joints (j, 3). Scores that nothing gives leave the stage's colour."""
+    if look.colouring == "score" and skeleton.parts:
         table = score_colours(theme.score_map, theme.name == "dark")
-        scores = part_scores(snapshot, row, stage)
-        by_part = {
-            part: rgb(theme.muted) if np.isnan(score) else table[int(np.clip(score, 0, 1) * 255)]
-            for part, score in zip(skeleton.parts, scores, strict=True)
-        }
-    elif look.colouring == "stage":
-        by_part = dict.fromkeys(skeleton.parts, rgb(theme.stage(stage)))
+        scores = bone_scores(snapshot, row, stage, skeleton)
+        bones = table[(np.nan_to_num(scores).clip(0, 1) * 255).astype(int)]
+        bones[np.isnan(scores)] = rgb(theme.muted)
+    elif look.colouring == "part":
+        bones = np.stack([rgb(theme.parts[part]) for part in skeleton.paint])
     else:
-        by_part = {part: rgb(theme.parts[part]) for part in skeleton.parts}
-    bones = np.stack([by_part[part] for part in skeleton.paint])
-    joints = np.stack([by_part[part] for part in skeleton.part_of_joint()])
-    joints = mix(joints, rgb("#ffffff" if theme.name == "dark" else "#10161d"), 0.16)
+        bones = np.tile(rgb(theme.stage(stage)), (skeleton.bone_count, 1))
+    chosen = np.array([part == look.part for part in skeleton.part_of_bone])
+    root = skeleton.names.index("spine") - 1
+    joints = mix(bones[[root, *range(len(bones))]], rgb("#ffffff" if theme.name == "dark" else "#10161d"), 0.16)
     if look.part:
         quiet = mix(rgb(theme.surface), rgb(theme.muted), 0.38)
-        chosen = np.array([part == look.part for part in skeleton.paint])
-        chosen_joint = np.array([part == look.part for part in skeleton.part_of_joint()])
         bones = np.where(chosen[:, None], bones, mix(bones, quiet, 0.86))
-        joints = np.where(chosen_joint[:, None], joints, mix(joints, quiet, 0.86))
+        chosen = chosen[[root, *range(len(chosen))]]
+        joints = np.where(chosen[:, None], joints, mix(joints, quiet, 0.86))
     return bones, joints
 
 

@@ -9,9 +9,19 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from poseaug_core.judged import NEITHER, NO_2D, NO_3D
 from poseaug_core.palette import mix
 from poseaug_core.skeleton import HUMAN16, Skeleton
-from poseaug_studio.kcs_layout import ACCURACIES, MARGIN, WHOLE_2D, Layout, arrange, bone_label, small_width
+from poseaug_studio.kcs_layout import (
+    ACCURACIES,
+    MARGIN,
+    WHOLE_2D,
+    Layout,
+    arrange,
+    bone_label,
+    score_range,
+    small_width,
+)  # fmt: skip
 from poseaug_studio.plotting import (
     CENTRE,
     RIGHT,
@@ -45,7 +55,7 @@ class KcsPanel(PlotPanel):
 
     def __init__(self, theme: Theme, selection: Selection, skeleton: Skeleton = HUMAN16, parent: QWidget | None = None):
         super().__init__(theme, selection, parent)
-        self.skeleton = skeleton
+        self.skeleton, self.judges_2d = skeleton, True
         self.curves: dict[str, Curve] = {}
         self.score_range = (-0.25, 1.25)
         self._accuracies: dict[int, dict[str, float]] = {}  # by step: not every snapshot has them
@@ -63,6 +73,24 @@ class KcsPanel(PlotPanel):
 
     # what is shown
 
+    def set_judged(self, skeleton: Skeleton, judges_2d: bool) -> None:
+        """Show a run whose 3D discriminator judges the parts of this skeleton, and which has a 2D one or not."""
+        self.skeleton, self.judges_2d = skeleton, judges_2d
+        self._accuracies.clear()
+        self._hover_part, self._hover_cell = "", None
+        self._snapshot_changed()
+        self.update()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rows: a part each, and the 2D pose."""
+        return (*self.skeleton.parts, *([WHOLE_2D] if self.judges_2d else []))
+
+    @property
+    def accuracy_names(self) -> tuple[str, ...]:
+        there = {"d3d": bool(self.skeleton.parts), "d2d": self.judges_2d}
+        return tuple(name for name in ACCURACIES if there[name[:3]])
+
     def _snapshot_changed(self) -> None:
         snapshot = self.snapshot
         self.curves = {}
@@ -70,15 +98,15 @@ class KcsPanel(PlotPanel):
             self._accuracies.clear()
         if snapshot is None or snapshot.phase == "pretrain":
             return
-        known = {name: snapshot.scalars.get(f"accuracy/{name}", np.nan) for name in ACCURACIES}
+        known = {name: snapshot.scalars.get(f"accuracy/{name}", np.nan) for name in self.accuracy_names}
         if np.isfinite(list(known.values())).any():
             self._accuracies[snapshot.step] = known
         scores = dict(zip(self.skeleton.parts, np.moveaxis(snapshot.scores3d, -1, 0), strict=False))
-        scores[WHOLE_2D] = snapshot.scores2d
-        if not all(np.isfinite(both).all() for both in scores.values()):
+        scores |= {WHOLE_2D: snapshot.scores2d} if self.judges_2d else {}
+        if set(scores) != set(self.names) or not all(np.isfinite(both).all() for both in scores.values()):
             return
         # The parts set the axis: 2D scores of a young discriminator may lie far outside, and count at its ends.
-        low, high = self.score_range = _score_range(snapshot.scores3d)
+        low, high = self.score_range = score_range(snapshot.scores3d if self.skeleton.parts else snapshot.scores2d)
         for name, both in scores.items():
             densities = np.stack([density(side, low, high, BINS, 2.5) for side in both])
             self.curves[name] = Curve(both, densities, (float(np.median(both[0])), float(np.median(both[1]))))
@@ -88,7 +116,9 @@ class KcsPanel(PlotPanel):
         self.update()
 
     def bones(self) -> tuple[int, ...]:
-        """Bones of the shown matrices: the chosen part's, or all."""
+        """Bones of the shown matrices: the chosen part's, or all; none where nothing judges them."""
+        if not self.skeleton.parts:
+            return ()
         return self.skeleton.parts.get(self.selection.part, tuple(range(self.skeleton.bone_count)))
 
     def matrices(self) -> np.ndarray:
@@ -109,7 +139,8 @@ class KcsPanel(PlotPanel):
         return step, self._accuracies.get(step, {})
 
     def layout_of(self, width: float, height: float) -> Layout:
-        return arrange(width, height, self.fontMetrics(), self.skeleton, self.bones())
+        bars = len(self.accuracy_names)
+        return arrange(width, height, self.fontMetrics(), self.skeleton, self.names, self.bones(), bars)
 
     # painting
 
@@ -118,32 +149,39 @@ class KcsPanel(PlotPanel):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), colour(self.theme.surface))
         if not self.curves:
-            before = self.snapshot is None or self.snapshot.phase == "pretrain"
-            sentence = "Scores appear when the augmentor starts." if before else "The scores are not numbers any more."
-            draw_empty(painter, QRectF(self.rect()), self.theme, sentence)
+            draw_empty(painter, QRectF(self.rect()), self.theme, self.sentence())
             return
         layout = self.layout_of(self.width(), self.height())
         self._paint_scores(painter, layout)
         self._paint_matrices(painter, layout)
         self._paint_accuracies(painter, layout)
 
+    def sentence(self) -> str:
+        """What to say while there are no scores."""
+        if not self.names:
+            return NEITHER
+        before = self.snapshot is None or self.snapshot.phase == "pretrain"
+        return "Scores appear when the augmentor starts." if before else "The scores are not numbers any more."
+
     def _paint_scores(self, painter: QPainter, layout: Layout) -> None:
         theme = self.theme
         fake = theme.stage("ba")
         painter.setFont(plot_font(self.font(), 1.0, bold=True))
-        draw_text(painter, layout.title, "Plausibility by part" if self.width() >= 280 else "Plausibility", theme.text)
+        by_part = len(self.skeleton.parts) > 1 and self.width() >= 280
+        draw_text(painter, layout.title, "Plausibility by part" if by_part else "Plausibility", theme.text)
         painter.setFont(plot_font(self.font(), 0.88))
         draw_text(painter, layout.title, "● shown  ▴ median", theme.muted, RIGHT)
         left, right = layout.plot
-        first, last = layout.rows[next(iter(layout.rows))], layout.rows[WHOLE_2D]
+        first, *_, last = [layout.rows[name] for name in (self.names[0], *self.names)]
         for value in (0.0, 1.0):
             x = self._x(value, layout)
             painter.setPen(QPen(colour(theme.line), 1))
             painter.drawLine(QPointF(x, first.top() + 2), QPointF(x, last.bottom() + 2))
             text = "0 fake" if value == 0 else "1 real"
             draw_text(painter, QRectF(x - 30, layout.axis.top(), 60, layout.axis.height()), text, theme.muted, CENTRE)
-        painter.setPen(QPen(colour(theme.line), 1))
-        painter.drawLine(QPointF(MARGIN, last.top()), QPointF(last.right() - MARGIN + 4, last.top()))
+        if WHOLE_2D in layout.rows and len(layout.rows) > 1:
+            painter.setPen(QPen(colour(theme.line), 1))
+            painter.drawLine(QPointF(MARGIN, last.top()), QPointF(last.right() - MARGIN + 4, last.top()))
         for name, rect in layout.rows.items():
             self._paint_row(painter, name, rect, layout, theme.stage("rt") if name == WHOLE_2D else fake)
 
@@ -154,7 +192,7 @@ class KcsPanel(PlotPanel):
 
     def _paint_row(self, painter: QPainter, name: str, rect: QRectF, layout: Layout, augmented: str) -> None:
         theme, curve = self.theme, self.curves[name]
-        part = theme.parts.get(name, theme.stage("rt"))
+        part = theme.parts.get(name, theme.stage("rt") if name == WHOLE_2D else theme.text)
         chosen = name == self.selection.part
         if chosen or name == self._hover_part:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -196,11 +234,15 @@ class KcsPanel(PlotPanel):
 
     def _paint_matrices(self, painter: QPainter, layout: Layout) -> None:
         theme, bones, part = self.theme, self.bones(), self.selection.part
+        if not bones:
+            painter.setFont(plot_font(self.font(), 0.88))
+            draw_text(painter, layout.matrix_title, NO_3D, theme.muted)
+            return
         painter.setFont(plot_font(self.font(), 1.0, bold=True))
         draw_text(painter, layout.matrix_title, "KCS of the shown pose", theme.text)
         painter.setFont(plot_font(self.font(), 0.88))
-        ink = theme.parts.get(part, theme.muted)
-        draw_text(painter, layout.matrix_title, part or "all bones", ink, RIGHT)
+        told = part if part in self.skeleton.parts else "all bones"
+        draw_text(painter, layout.matrix_title, told, theme.parts.get(told, theme.muted), RIGHT)
         matrices, table = self.matrices(), diverging(theme)
         cell = layout.matrices[0].width() / len(bones)
         painter.setFont(plot_font(self.font(), min(0.8, 0.8 * cell / 11)))
@@ -266,6 +308,10 @@ class KcsPanel(PlotPanel):
             return
         if step != self.snapshot.step:
             draw_text(painter, layout.accuracy_title, f"at step {step:,}", theme.muted, RIGHT)
+        if not self.judges_2d:
+            other = QRectF(layout.accuracies[0])
+            other.moveLeft(other.right() + 16)
+            draw_text(painter, other, NO_2D.replace("This run has n", "N").rstrip("."), theme.muted)
         for (name, value), rect in zip(values.items(), layout.accuracies, strict=True):
             title = name.replace("d3d_", "D3d ").replace("d2d_", "D2d ")
             ink = theme.real if name.endswith("real") else theme.stage("ba" if name == "d3d_fake" else "rt")
@@ -320,6 +366,9 @@ class KcsPanel(PlotPanel):
 
     def keyPressEvent(self, event) -> None:
         parts = tuple(self.skeleton.parts)
+        if not parts:
+            super().keyPressEvent(event)
+            return
         move = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(event.key(), 0)
         if move:
             now = parts.index(self.selection.part) if self.selection.part in parts else (-1 if move > 0 else 0)
@@ -348,13 +397,6 @@ class KcsPanel(PlotPanel):
             real, augmented = self.curves[part].scores[:, min(self.row, self.snapshot.probe_size - 1)]
             return f"{part}: D3d scores of the shown pose\nreal {real:.2f}, augmented {augmented:.2f} (1 is real)"
         return ""
-
-
-def _score_range(scores: np.ndarray) -> tuple[float, float]:
-    """The axis of all scores: fake and real with a margin, wider in tenths if the scores need it, within [-1, 2]."""
-    low, high = np.quantile(scores, (0.005, 0.995))
-    low, high = np.floor(min(low, -0.2) * 10) / 10, np.ceil(max(high, 1.2) * 10) / 10
-    return max(float(low), -1.0), min(float(high), 2.0)
 
 
 def _paint_density(painter: QPainter, heights: np.ndarray, plot: tuple[float, float], base: float, ink: str) -> None:

@@ -114,6 +114,10 @@ class ProjectionStrip(QWidget):
         self._theme = theme
         self.update()
 
+    def set_skeleton(self, skeleton: Skeleton) -> None:
+        self._skeleton = skeleton
+        self.update()
+
     def set_whole(self, whole: bool) -> None:
         if whole != self.whole:
             self.whole = whole

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from poseaug_core.judged import NO_3D
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.plotting import plot_font
@@ -36,8 +37,9 @@ def hardness(snapshot: Snapshot) -> np.ndarray:
 
 
 def implausibility(snapshot: Snapshot) -> np.ndarray:
-    """(n,) mean part score of the BA pose; low is implausible."""
-    return snapshot.scores3d[1, : snapshot.probe_size].mean(axis=-1)
+    """(n,) mean part score of the BA pose; low is implausible; NaN without a 3D discriminator."""
+    scores = snapshot.scores3d[1, : snapshot.probe_size]
+    return scores.mean(axis=-1) if scores.shape[-1] else np.full(len(scores), np.nan)
 
 
 def turned(snapshot: Snapshot) -> np.ndarray:
@@ -57,7 +59,7 @@ def ordered(snapshot: Snapshot, sort: str) -> list[int]:
 def badges(snapshot: Snapshot, sort: str) -> list[str]:
     """The number on each thumbnail, by row: what the strip is sorted by, hardness when it is not sorted."""
     if sort == "Implausible":
-        return [f"{value:.2f}" for value in implausibility(snapshot)]
+        return [f"{value:.2f}" if np.isfinite(value) else "–" for value in implausibility(snapshot)]
     if sort == "Angle":
         return [f"{value:.0f}°" for value in turned(snapshot)]
     return [f"×{value:.1f}" if value < 10 else f"×{value:.0f}" for value in hardness(snapshot)]
@@ -248,14 +250,16 @@ class SamplesPanel(QWidget):
         super().__init__(parent)
         self.theme = theme
         self.selection = selection
+        self.skeleton = skeleton
         self.sort = SORTS[0]
         self._clock = clock
         self._sorted_at = -np.inf
         self._snapshot: Snapshot | None = None
         self._count = QLabel("", self)
+        self.sorts = SORTS
         self._sorts = Segments(theme, SORTS, self)
         self._sorts.setToolTip(SORT_TIPS)
-        self._sorts.changed.connect(lambda i: self.set_sort(SORTS[i]))
+        self._sorts.changed.connect(lambda i: self.set_sort(self.sorts[i]))
         self.strip = ThumbnailStrip(theme, skeleton, self)
         self.strip.row = selection.row
         self.strip.chosen.connect(selection.choose_row)
@@ -284,10 +288,18 @@ class SamplesPanel(QWidget):
         if row != self.strip.row:
             self.strip.set_row(row)
 
+    def set_skeleton(self, skeleton: Skeleton) -> None:
+        """Show a run whose 3D discriminator judges the parts of this skeleton; without parts nothing is implausible."""
+        self.skeleton = skeleton
+        self.sorts = SORTS if skeleton.parts else tuple(sort for sort in SORTS if sort != "Implausible")
+        self._sorts.set_names(self.sorts)
+        self._sorts.setToolTip(SORT_TIPS if skeleton.parts else f"{SORT_TIPS}. {NO_3D}")
+        self.set_sort(self.sort if self.sort in self.sorts else SORTS[0])
+
     def set_sort(self, sort: str) -> None:
         """Sort by one of SORTS."""
         self.sort = sort
-        self._sorts.value = SORTS.index(sort)
+        self._sorts.value = self.sorts.index(sort)
         self._sorts.update()
         self._refresh()
         self.strip.set_row(self.strip.row)
