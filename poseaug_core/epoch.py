@@ -111,11 +111,13 @@ class Epoch:
     def _columns(self, rows: Tensor) -> Batch:
         return self.poses.xyz[rows], self.poses.uv[rows], self.poses.camera[rows]
 
-    STATE = ("order", "order_real", "order_extra", "template", "collected_xyz", "collected_uv", "usable", "kept")
+    STATE = ("order", "order_real", "order_extra", "template", "usable", "kept")
+    COLLECTED = ("collected_xyz", "collected_uv")
 
-    def state(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in self.STATE}
+    def state(self, collected: bool) -> dict[str, Tensor]:
+        """Orders and marks; with the pairs ``collected``, by far the largest, where they are still to be used."""
+        return {name: getattr(self, name) for name in (*self.STATE, *(self.COLLECTED if collected else ()))}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        for name in self.STATE:
+        for name in tensors.keys() & {*self.STATE, *self.COLLECTED}:
             setattr(self, name, tensors[name].to(self.order.device))

@@ -237,7 +237,10 @@ class Trainer:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that a later ``load_state`` needs to go on as if never stopped."""
         tensors, counts = self.updates.state()
-        tensors |= {f"epoch.{name}": value for name, value in self.epoch.state().items()}
+        at = self.position
+        begun = at.phase == "poseaug" and (at.stage, at.iteration) != (0, 0)
+        collected = begun and "augment" in self.schedule.stages(at.phase, at.epoch)
+        tensors |= {f"epoch.{name}": value for name, value in self.epoch.state(collected).items()}
         meta = {
             "step": self.position.step,
             "position": dataclasses.asdict(self.position),
