@@ -23,7 +23,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 ROOT = Path(__file__).parents[1]
 
 #: Where signatures give the shapes of arrays; they are checked at each call. Must precede the first import of these.
-CHECKED = "geometry viewpoint diversity augmentor augmenting discriminators estimators losses metrics evaluation"
+CHECKED = (
+    "geometry viewpoint diversity augmentor augmenting discriminators estimators losses metrics evaluation breakdown "
+    "baselines"
+)
 install_import_hook([f"poseaug_core.{module}" for module in CHECKED.split()], "tests.typechecking.check")
 
 

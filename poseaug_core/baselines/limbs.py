@@ -47,12 +47,15 @@ SUBTREES = (
 
 
 def trunk_frames(xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b 2 3 3"]:
-    """Rows right, down, their cross product, of the shoulders and of the hips, in the frame of xyz."""
-    joint = {name: xyz[:, i] for i, name in enumerate(_NAMES)}
-    down = joint["spine"] - joint["thorax"]
-    frames = []
+    """Rows right, down, their cross product, of the shoulders and of the hips, in the frame of xyz.
+
+    Of bone directions alone, so that other bone lengths leave them as they are.
+    """
+    bones = F.normalize(HUMAN16.bones(xyz), dim=-1)
+    bone = {name: bones[:, i - 1] for i, name in enumerate(_NAMES) if i}  # by the joint it ends at
+    down, frames = bone["thorax"], []
     for side in ("shoulder", "hip"):
-        right = F.normalize(joint[f"right {side}"] - joint[f"left {side}"], dim=-1)
+        right = F.normalize(bone[f"left {side}"] - bone[f"right {side}"], dim=-1)
         below = F.normalize(down - (down * right).sum(-1, keepdim=True) * right, dim=-1)
         frames.append(torch.stack((right, below, torch.linalg.cross(right, below)), dim=1))
     return torch.stack(frames, dim=1)
