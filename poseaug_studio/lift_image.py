@@ -17,7 +17,7 @@ from poseaug_studio.theme import Theme
 #: Pixels of an image's longer side that are kept, and how many images.
 LONGEST, KEPT = 1600, 24
 #: How much larger than the person the part of the image is that a close-up shows.
-ROOM = 1.5
+ROOM = 1.35
 
 
 class InputView(QWidget):
@@ -84,7 +84,7 @@ class InputView(QWidget):
         middle, reach = np.zeros(2), half
         if not self.whole:
             low, high = uv.min(0), uv.max(0)
-            middle, reach = (low + high) / 2, np.full(2, max(ROOM * (high - low).max() / 2, 0.05))
+            middle, reach = (low + high) / 2, np.maximum(ROOM * (high - low) / 2, 0.05)
         scale = float((room / (2 * reach)).min())
         return np.array((self.width(), self.height())) / 2 - middle * scale, scale
 
@@ -122,7 +122,7 @@ class InputView(QWidget):
         """Limbs in their parts' colours, dashed to joints that were filled in; joints hollow where they were."""
         t = self.theme
         size = float(np.linalg.norm(np.ptp(points, axis=0)))
-        thick = float(np.clip(0.012 * size, 2.0, 6.0))
+        thick = float(np.clip(0.015 * size, 2.0, 7.0))
         halo = colour("#000000" if on_image or t.name == "dark" else "#ffffff", 0.55)
         for (parent, child), part in zip(HUMAN16.edges, HUMAN16.paint, strict=True):
             a, b = QPointF(*points[parent]), QPointF(*points[child])
@@ -130,7 +130,7 @@ class InputView(QWidget):
             if sure > 0:
                 painter.setPen(QPen(halo, thick + 2, c=Qt.PenCapStyle.RoundCap))
                 painter.drawLine(a, b)
-            pen = QPen(colour(t.parts[part], 0.35 + 0.65 * sure), thick, c=Qt.PenCapStyle.RoundCap)
+            pen = QPen(colour(t.parts[part], 0.5 + 0.5 * sure), thick, c=Qt.PenCapStyle.RoundCap)
             if sure == 0:
                 pen.setWidthF(max(0.6 * thick, 1.5))
                 pen.setDashPattern([1.5, 2.2])

@@ -44,9 +44,14 @@ class Source:
 
 def is_keypoints(paths: Sequence[Path]) -> bool:
     """Whether one thing was chosen that is read as 2D keypoints, told by its name and, of .npz, its header."""
+    from poseaug_core.readers.spec import parse_spec
+
     if len(paths) != 1:
         return False
-    path = paths[0]
+    try:
+        path = parse_spec(paths[0]).path
+    except UserError:
+        return False  # who opens it will say what is wrong
     if path.is_dir():
         frames = not (path / "config.toml").exists() and next(path.glob("*.json"), None) is not None
         return frames and next(path.glob("*.[bB][vV][hH]"), None) is None
