@@ -24,6 +24,7 @@ def _declare(w: StudioWindow) -> None:
     add("File", "files", "Open motion capture or poses\u2026", w.choose_files, "Ctrl+O")
     add("File", "motion folder", "Open a folder of motion capture\u2026", w.choose_motion_folder)
     add("File", "run", "Open a run\u2026", w.choose_run, "Ctrl+Shift+O")
+    add("File", "lift", "Lift 2D keypoints\u2026", lambda: _lift(w), "Ctrl+L")
     add("File", "export", "Export figure\u2026", w.export_figure, "Ctrl+E")
     add("File", "copy", "Copy view", w.copy_view, "Ctrl+Shift+C")
     add("File", "start", "Start page", w.show_start, "Ctrl+Home")
@@ -54,9 +55,15 @@ def _declare(w: StudioWindow) -> None:
     add("Help", "about", "About", w.about)
 
 
+def _lift(w: StudioWindow) -> None:
+    from poseaug_studio.lift_opening import ask_for_keypoints
+
+    ask_for_keypoints(w)
+
+
 def _menus(w: StudioWindow) -> None:
     layout = {
-        "File": ("demo", "files", "motion folder", "run", "recent", None, "export", "copy", None, "start", "quit"),
+        "File": ("demo", "files", "motion folder", "run", "recent", None, "lift", "export", "copy", None, "start", "quit"),
         "Run": (
             "toggle",
             "step",

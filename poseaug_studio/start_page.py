@@ -114,6 +114,39 @@ class Card(QFrame):
             super().keyPressEvent(event)
 
 
+class WideCard(QFrame):
+    """A card of one line, over the whole width."""
+
+    clicked = Signal()
+
+    def __init__(self, sign: str, title: str, words: str, theme: Theme):
+        super().__init__(objectName="card")
+        self.sign = sign
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFixedHeight(52)
+        self.picture, head = QLabel(), QLabel(title)
+        head.setFont(font(14, 600))
+        row = QHBoxLayout(self, spacing=12)
+        row.setContentsMargins(18, 0, 18, 0)
+        for part, share in ((self.picture, 0), (head, 0), (QLabel(words, objectName="muted"), 1)):
+            row.addWidget(part, share)
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.picture.setPixmap(icons.pixmap(self.sign, theme.accent, 20))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def keyPressEvent(self, event) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.clicked.emit()
+        else:
+            super().keyPressEvent(event)
+
+
 class Recent(QFrame):
     """A recent run: its name, last error and age."""
 
@@ -154,6 +187,7 @@ class StartPage(QWidget):
     files = Signal()
     folder = Signal()
     run = Signal()
+    lift = Signal()
     recent = Signal(object)
 
     def __init__(self, theme: Theme):
@@ -185,6 +219,9 @@ class StartPage(QWidget):
         whole.clicked.connect(self.folder)
         self.whole = whole
         self.cards["files"].layout_.addWidget(whole)
+        about = "2D joints that a detector found in your images, to 3D, beside a baseline. Drop them here, too."
+        self.lifting = WideCard("spark", "Lift my keypoints\u2026", about, theme)
+        self.lifting.clicked.connect(self.lift)
         cards = QHBoxLayout(spacing=16)
         for card in self.cards.values():
             cards.addWidget(card, 1)
@@ -195,6 +232,8 @@ class StartPage(QWidget):
             column.addWidget(part)
             column.addSpacing(space)
         column.addLayout(cards)
+        column.addSpacing(16)
+        column.addWidget(self.lifting)
         column.addSpacing(28)
         column.addWidget(self.recent_title)
         column.addSpacing(8)
@@ -216,7 +255,7 @@ class StartPage(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self.theme = self.header.theme = theme
         self.header.update()
-        for card in self.cards.values():
+        for card in (*self.cards.values(), self.lifting):
             card.set_theme(theme)
         self.whole.setStyleSheet(
             f"text-align: left; padding: 0; border: none; background: transparent; color: {theme.accent};"

@@ -103,6 +103,7 @@ class StudioWindow(QMainWindow):
         self.start.files.connect(self.choose_files)
         self.start.folder.connect(self.choose_motion_folder)
         self.start.run.connect(self.choose_run)
+        self.start.lift.connect(lambda: self.commands["lift"].trigger())
         self.start.recent.connect(lambda folder: self.open_path(folder))
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self.set_theme(self.theme_choice))
 
@@ -245,11 +246,12 @@ class StudioWindow(QMainWindow):
         self.open_paths([Path(path)], train)
 
     def open_paths(self, paths: list[Path], train: bool = False) -> None:
-        """A run is shown (train: and goes on), motion capture or poses lead to a new run, else a sentence says why."""
+        """A run is shown (train: and goes on), keypoints are lifted, poses lead to a new run, others to a sentence why."""
+        from poseaug_studio.lift_opening import lifts
         from poseaug_studio.new_run import NewRunDialog
         from poseaug_studio.opening import kind_of
 
-        if not paths:
+        if not paths or lifts(self, paths):
             return
         kind, sentence = kind_of(paths)
         if kind == "run":
@@ -292,7 +294,7 @@ class StudioWindow(QMainWindow):
         if theme is not self.theme:
             self.theme = theme
             style.apply(QApplication.instance(), theme)
-            for part in (self.start, self.workspace, self.banner):
+            for part in (*map(self.pages.widget, range(self.pages.count())), self.banner):
                 part.set_theme(theme)
             self.workspace.knobs.show_controls(self.session.controls)
 
