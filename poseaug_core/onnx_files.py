@@ -38,9 +38,10 @@ class OnnxEstimator(nn.Module):
 
     def __init__(self, path: str | Path):
         super().__init__()
-        _require(("onnxruntime",), "Running ONNX files")
-        import onnxruntime
-
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise _missing("Running", error) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4
@@ -86,7 +87,11 @@ def write_onnx(network: nn.Module, path: str | Path, name: str) -> float | None:
     name: of the estimator, for the file's metadata. The greatest difference to the network in metres, by onnxruntime
     on random poses, None where that is not installed. Raises UserError.
     """
-    _require(("onnx", "onnxscript"), "Writing ONNX files")
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  torch's exporter runs on it
+    except ImportError as error:
+        raise _missing("Writing", error) from error
     training, device = network.training, next(network.parameters()).device
     network.eval().to("cpu")
     try:
@@ -97,6 +102,7 @@ def write_onnx(network: nn.Module, path: str | Path, name: str) -> float | None:
         size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
         with replacing(path, size) as part, _quiet():
             program.save(str(part), external_data=False)
+            onnx.checker.check_model(str(part))
             return _difference(network, part, name) if find_spec("onnxruntime") else None
     finally:
         network.train(training).to(device)
@@ -141,12 +147,11 @@ def _quiet():
         logging.disable(level)
 
 
-def _require(packages: tuple[str, ...], what: str) -> None:
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise UserError(
-            f"{what} needs {' and '.join(missing)}, not installed here: pip install 'poseaug-studio[onnx]' brings it."
-        )
+def _missing(what: str, error: ImportError) -> UserError:
+    return UserError(
+        f"{what} ONNX files needs the package {error.name}, which is not here; pip install 'poseaug-studio[onnx]' "
+        "brings it."
+    )
 
 
 def _first_line(error: Exception) -> str:
