@@ -23,6 +23,7 @@ def _declare(w: StudioWindow) -> None:
     add("File", "demo", "New demo", w.new_demo, "Ctrl+N")
     add("File", "files", "Open motion capture or poses\u2026", w.choose_files, "Ctrl+O")
     add("File", "motion folder", "Open a folder of motion capture\u2026", w.choose_motion_folder)
+    add("File", "cmu", "Get CMU mocap\u2026", lambda: _get_cmu(w))
     add("File", "run", "Open a run\u2026", w.choose_run, "Ctrl+Shift+O")
     add("File", "lift", "Lift 2D keypoints\u2026", lambda: _lift(w), "Ctrl+L")
     add("File", "export", "Export figure\u2026", w.export_figure, "Ctrl+E")
@@ -55,6 +56,12 @@ def _declare(w: StudioWindow) -> None:
     add("Help", "about", "About", w.about)
 
 
+def _get_cmu(w: StudioWindow) -> None:
+    from poseaug_studio.fetch_cmu import get_cmu
+
+    get_cmu(w)
+
+
 def _lift(w: StudioWindow) -> None:
     from poseaug_studio.lift_opening import ask_for_keypoints
 
@@ -63,7 +70,21 @@ def _lift(w: StudioWindow) -> None:
 
 def _menus(w: StudioWindow) -> None:
     layout = {
-        "File": ("demo", "files", "motion folder", "run", "recent", None, "lift", "export", "copy", None, "start", "quit"),
+        "File": (
+            "demo",
+            "files",
+            "motion folder",
+            "cmu",
+            "run",
+            "recent",
+            None,
+            "lift",
+            "export",
+            "copy",
+            None,
+            "start",
+            "quit",
+        ),
         "Run": (
             "toggle",
             "step",

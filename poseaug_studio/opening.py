@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-ARRAYS, MOTION = (".npz", ".h5", ".hdf5"), (".bvh",)
+ARRAYS, MOTION = (".npz", ".h5", ".hdf5"), (".bvh", ".amc", ".asf")
 
 
 def kind_of(paths: list[Path]) -> tuple[str, str]:
     """('run' or 'poses', '') for what can be opened, else ('', a sentence with the remedy)."""
     for path in paths:
         if not path.exists():
-            return "", f"{path} does not exist; choose a run folder, BVH files, or poses as .npz or .h5."
+            return "", f"{path} does not exist; choose a run folder, motion capture, or poses as .npz or .h5."
     first = paths[0]
     if first.is_dir() and (first / "config.toml").is_file():
         return (
@@ -26,18 +24,18 @@ def kind_of(paths: list[Path]) -> tuple[str, str]:
             else ("", "Several things were dropped, a run among them; open one run at a time.")
         )
     if len(paths) == 1 and first.is_dir():
-        if next(first.rglob("*.[bB][vV][hH]"), None) is None:
+        if not any(path.suffix.lower() in (".bvh", ".amc") for path in first.rglob("*")):
             return (
                 "",
-                f"{first} holds no BVH files and is no run; choose a folder with .bvh files, or a run.",
+                f"{first} holds no BVH files, no ASF/AMC and is no run; choose one with .bvh or .amc files, or a run.",
             )
         return "poses", ""
     for path in paths:
         if path.is_dir() or path.suffix.lower() not in (*ARRAYS, *MOTION):
             what = "a folder" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
-            return "", f"{path.name} is {what}; choose BVH files (.bvh), or poses as .npz or .h5."
+            return "", f"{path.name} is {what}; choose BVH files (.bvh), ASF/AMC (.amc), or poses as .npz or .h5."
     if len({path.suffix.lower() in MOTION for path in paths}) > 1:
-        return "", "Motion capture (.bvh) and arrays (.npz, .h5) were chosen together; open one kind at a time."
+        return "", "Motion capture (.bvh, .amc) and arrays (.npz, .h5) were chosen together; open one kind at a time."
     return "poses", ""
 
 
@@ -61,7 +59,7 @@ def poses_in(path: Path) -> int | None:
 
 
 def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progress) -> Path:
-    """Film a BVH file, several, or every one below a folder, and write the arrays to ``out``.
+    """Film motion capture files, or every one below a folder, and write the arrays to ``out``.
 
     progress(share, text) answers False to cancel. Raises UserError, Cancelled.
     """
@@ -69,11 +67,5 @@ def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progr
     from poseaug_core.storage import make_folder
 
     make_folder(out.parent)
-    if len(paths) == 1:
-        convert_motion(paths[0], rig, out, fps, seed, progress=progress)
-        return out
-    with tempfile.TemporaryDirectory() as together:
-        for number, path in enumerate(paths):
-            shutil.copy(path, Path(together) / f"{number:04d}-{path.name}")
-        convert_motion(together, rig, out, fps, seed, progress=progress)
+    convert_motion(paths, rig, out, fps, seed, progress=progress)
     return out

@@ -87,7 +87,7 @@ class Card(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(148)
+        self.setFixedHeight(152)
         self.picture = QLabel()
         head = QLabel(title)
         head.setFont(font(14, 600))
@@ -186,6 +186,7 @@ class StartPage(QWidget):
     demo = Signal()
     files = Signal()
     folder = Signal()
+    cmu = Signal()
     run = Signal()
     lift = Signal()
     recent = Signal(object)
@@ -207,9 +208,10 @@ class StartPage(QWidget):
             "files": Card(
                 "motion",
                 "Open motion capture\u2026",
-                "BVH files, or poses as NPZ and HDF5. Drop them here, too.",
+                "BVH, ASF/AMC, NPZ or HDF5. Drop files here, too.",
                 theme,
             ),
+            "cmu": Card("fetch", "Get CMU mocap\u2026", "Free motion capture of people, from its own site.", theme),
             "run": Card("open", "Open a run\u2026", "Scrub what was recorded, go on training, export figures.", theme),
         }
         for name, card in self.cards.items():
@@ -240,7 +242,7 @@ class StartPage(QWidget):
         column.addLayout(self.recents)
         middle = QWidget()
         middle.setLayout(column)
-        middle.setMaximumWidth(880)
+        middle.setMaximumWidth(1080)
         across = QHBoxLayout()
         across.addStretch(1)
         across.addWidget(middle, 8)

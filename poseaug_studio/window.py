@@ -102,6 +102,7 @@ class StudioWindow(QMainWindow):
         self.start.demo.connect(self.new_demo)
         self.start.files.connect(self.choose_files)
         self.start.folder.connect(self.choose_motion_folder)
+        self.start.cmu.connect(lambda: self.commands["cmu"].trigger())
         self.start.run.connect(self.choose_run)
         self.start.lift.connect(lambda: self.commands["lift"].trigger())
         self.start.recent.connect(lambda folder: self.open_path(folder))
@@ -230,7 +231,7 @@ class StudioWindow(QMainWindow):
 
     def choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(
-            self, "Open motion capture", "", "Motion capture and poses (*.bvh *.npz *.h5 *.hdf5);;All files (*)"
+            self, "Open motion capture", "", "Motion and poses (*.bvh *.amc *.asf *.npz *.h5 *.hdf5);;All files (*)"
         )
         self.open_paths([Path(name) for name in names])
 

@@ -111,11 +111,12 @@ def _numbers_in(text: str, what: str, most: int) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def estimate(subjects: Sequence[int]) -> tuple[int, int] | None:
-    """About how many trials and bytes these subjects are, None where one of them is not known."""
+def estimate(subjects: Sequence[int], trials: Sequence[int] | None = None) -> tuple[int, int] | None:
+    """About how many trials and bytes it is, None where a subject's number of trials is not known."""
     if not all(number in SUBJECTS for number in subjects):
         return None
-    count = sum(SUBJECTS[number][1] for number in subjects)
+    every = (range(1, SUBJECTS[number][1] + 1) for number in subjects)
+    count = sum(len(set(trials) & set(own)) if trials else len(own) for own in every)
     return count, count * MEAN_BYTES
 
 

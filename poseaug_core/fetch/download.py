@@ -17,10 +17,11 @@ from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.storage import explained, require_space
 
 #: Seconds to wait for a connection and for the next bytes.
-TIMEOUT = (10, 30)
+TIMEOUT = (10, 10)
 #: How often a connection that broke off is taken up again, and seconds before that.
 ATTEMPTS, WAIT = 4, 1.0
 CHUNK = 1 << 14
+MIRROR = "name a mirror with --base-url or POSEAUG_CMU_URL"
 
 
 def user_agent() -> str:
@@ -67,9 +68,12 @@ class ResumingDownload:
                 # Attempts that brought something do not count: a long file over a bad line gets there.
                 failed = 1 if self._there() > there else failed + 1
                 there = self._there()
-                if failed >= ATTEMPTS or not there:
+                late = isinstance(error, requests.Timeout)
+                if failed >= ATTEMPTS or not (there or late):
                     raise broken(url, error, there) from None
                 time.sleep(WAIT)
+                if self.told(there, None) is False:
+                    raise Cancelled(url) from None
             except OSError as error:
                 raise explained(self.part, error) from error
         os.replace(self.part, output_file)
@@ -140,8 +144,7 @@ def require_file(answer: requests.Response, url: str) -> None:
         raise Missing(f"{url} is not there ({answer.status_code}); check the subject and the trial.")
     if answer.status_code not in (200, 206):
         raise UserError(
-            f"{url} was refused by the server ({answer.status_code} {answer.reason}); try again later, "
-            "or name a mirror with --base-url."
+            f"{url} was refused by the server ({answer.status_code} {answer.reason}); try again later, or {MIRROR}."
         )
     if "text/html" in answer.headers.get("Content-Type", ""):
         raise Missing(f"{url} is answered with a web page and not with a file; check the subject and the trial.")
@@ -163,4 +166,5 @@ def broken(url: str, error: requests.RequestException, there: int = 0) -> UserEr
         return UserError(
             f"The connection broke off after {there:,} bytes of {url} ({reason}); they are kept, run it again to go on."
         )
-    return UserError(f"{url} cannot be reached ({reason}); check the network, or name a mirror with --base-url.")
+    site = "/".join(url.split("/")[:3])
+    return UserError(f"{site} cannot be reached ({reason}); check the network, or {MIRROR}.")
