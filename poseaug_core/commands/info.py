@@ -162,9 +162,14 @@ def _written_by_us(path: str) -> dict[str, Any]:
 
 def _poses(spec: str) -> dict[str, Any]:
     from poseaug_core.datasets import describe as describe_poses
-    from poseaug_core.readers import read_poses
+    from poseaug_core.readers import is_flat, read_keypoints, read_poses
 
     with progress_bar() as progress:
+        if is_flat(spec):
+            people = read_keypoints(spec, progress=progress)
+            counts = {"people": len(people), "images": len(people.images), "3D": "none, 2D keypoints alone"}
+            return {"data": spec, "name": people.name, **counts, "notes": list(people.notes)}
         poses = read_poses(spec, progress=progress)
     depth = poses.xyz[:, 0, 2]
-    return {"data": spec, **describe_poses(poses), "depth": f"{depth.min():.2f} to {depth.max():.2f} m"}
+    found = {"data": spec, **describe_poses(poses), "depth": f"{depth.min():.2f} to {depth.max():.2f} m"}
+    return found | {"notes": list(poses.notes)}
