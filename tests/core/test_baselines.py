@@ -126,6 +126,24 @@ def test_more_slack_allows_more(source):
     assert shares[0] < shares[1] < shares[2] < 1
 
 
+def test_slack_is_in_degrees_anywhere_on_the_sphere():
+    """Of one seen pose, a limb may turn by the slack but for about a cell, and not by more than a cell beyond."""
+    pose = small_poses(2).xyz[:1]
+    local, head = to_local(pose), LIMBS.index(HUMAN16.names.index("head") - 1)
+    towards = torch.nn.functional.normalize(torch.randn(300, 3, generator=generator()), dim=-1)
+    made = local.repeat(300, 1, 1)
+    made[:, head] = towards
+    lengths = HUMAN16.lengths(pose)
+    for seen in towards[:20]:
+        one = local.clone()
+        one[:, head] = seen
+        limits = JointLimits.learn(from_local(pose, one, lengths), slack=30.0)
+        allowed = limits.allow(made)[:, head]
+        mirrored = torch.stack((seen, seen * torch.tensor([-1.0, 1, 1])))
+        angle = (towards @ mirrored.T).clamp(-1, 1).acos().rad2deg().amin(1)
+        assert allowed[angle < 20].all() and not allowed[angle > 40].any()
+
+
 def test_limits_of_a_shin_depend_on_its_thigh():
     """Only with the thigh forward is the knee bent: both directions were seen, the pair of bent and straight not."""
     pose = small_poses(2).xyz[:1]
@@ -134,7 +152,7 @@ def test_limits_of_a_shin_depend_on_its_thigh():
     shin = knee + 1
     bent = local.clone()
     bent[:, knee] = torch.nn.functional.normalize(local[:, knee] + torch.tensor([0, 0, 3.0]), dim=-1)
-    bent[:, shin] = torch.nn.functional.normalize(torch.tensor([0, 0.2, -1.0]), dim=0)
+    bent[:, shin] = torch.nn.functional.normalize(torch.tensor([0.1, 0.2, -1.0]), dim=0)
     lengths = HUMAN16.lengths(pose)
     limits = JointLimits.learn(torch.cat((pose, from_local(pose, bent, lengths))), slack=5.0)
     assert limits.allow(bent).all()
