@@ -13,8 +13,8 @@ from poseaug_core.commands.convert import convert, demo_data
 from poseaug_core.commands.evaluate import evaluate
 from poseaug_core.commands.export import export
 from poseaug_core.commands.fetch import fetch
+from poseaug_core.commands.figure import figure
 from poseaug_core.commands.info import info, program_version
-from poseaug_core.commands.lift import lift
 from poseaug_core.commands.lift import lift
 from poseaug_core.commands.presets import presets
 from poseaug_core.commands.table import table
@@ -56,7 +56,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, lift, lift, table, presets, export, info, demo_data, fetch, convert):
+for command in (train, evaluate, lift, table, figure, presets, export, info, demo_data, fetch, convert):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -62,12 +62,13 @@ def names_of(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def train_plan(plan: Any, folder: str, engine: str, address: str, workers: int) -> None:
-    """Train what is missing; Ctrl+C stops after the step in hand and leaves everything to be resumed."""
+def train_plan(plan: Any, folder: str, engine: str, address: str, workers: int) -> dict[str, Any]:
+    """Train what is missing, and give the Run of each label. Ctrl+C stops after the step in hand."""
     from poseaug_core.sweep import run_plan
 
     with stopping() as stopped, progress_lines() as progress:
-        run_plan(plan, folder, engine, lambda share, text: progress(share, text) and not stopped(), address, workers)
+        telling = lambda share, text: progress(share, text) and not stopped()  # noqa: E731
+        return run_plan(plan, folder, engine, telling, address, workers)
 
 
 @contextmanager

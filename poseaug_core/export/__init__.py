@@ -17,7 +17,7 @@ from poseaug_core.export.shown import Shown
 from poseaug_core.palette import LIGHT, THEMES, Theme
 from poseaug_core.snapshot import Snapshot
 
-__all__ = ["FIGURES", "FORMATS", "WIDTHS", "Shown", "draw", "figure", "save"]
+__all__ = ["FIGURES", "FORMATS", "WIDTHS", "Shown", "draw", "figure", "save", "width_of"]
 
 
 class Kind(NamedTuple):
@@ -46,7 +46,7 @@ def draw(name: str, shown: Shown, theme: Theme = LIGHT, width_mm: float | str | 
     if name not in FIGURES:
         raise UserError(f"There is no figure {name!r}; choose one of {', '.join(FIGURES)}.")
     kind = FIGURES[name]
-    width = _width(kind.width if width_mm is None else width_mm)
+    width = width_of(kind.width if width_mm is None else width_mm)
     with drawing():
         page = Page(width, kind.height(width, shown), theme)
         kind.draw(page, shown)
@@ -116,7 +116,8 @@ def _controls(run: Any) -> dict[str, np.ndarray]:
     return {**controls, "step": np.asarray(run.steps())[:count]}
 
 
-def _width(width: float | str) -> float:
+def width_of(width: float | str) -> float:
+    """Millimetres of a width: a number, its text, 'single' or 'double' columns. UserError outside 60 to 400."""
     if isinstance(width, str) and width not in WIDTHS:
         try:
             width = float(width)
