@@ -22,13 +22,11 @@ from PySide6.QtWidgets import (
 )  # fmt: skip
 
 from poseaug_core.errors import UserError
-from poseaug_core.fetch import (
+from poseaug_core.fetch.catalog import (
     ACKNOWLEDGEMENT,
     SUBJECTS,
-    Fetched,
     cache_folder,
     estimate,
-    fetch_cmu,
     subject_numbers,
     trial_numbers,
 )
@@ -36,6 +34,8 @@ from poseaug_studio.style import font
 from poseaug_studio.theme import Theme
 
 if TYPE_CHECKING:
+    from poseaug_core.fetch.cmu import Fetched
+    from poseaug_studio.jobs import Progress
     from poseaug_studio.session import Session
     from poseaug_studio.window import StudioWindow
 
@@ -190,9 +190,13 @@ class FetchDialog(QDialog):
             return
         names = "-".join(f"{number:02d}" for number in people[:4]) + ("-and-more" if len(people) > 4 else "")
         folder = self.folder
-        job = self.session.background(
-            "Fetching CMU mocap", lambda progress: fetch_cmu(people, takes, folder, progress=progress)
-        )
+
+        def work(progress: Progress) -> Fetched:
+            from poseaug_core.fetch.cmu import fetch_cmu
+
+            return fetch_cmu(people, takes, folder, progress=progress)
+
+        job = self.session.background("Fetching CMU mocap", work)
         self.hide()
         job.done.connect(lambda found: self.fetched.emit(found, f"cmu-{names}"))
         job.ended.connect(self.close)

@@ -30,7 +30,7 @@ def cmu(subjects, trials, into, base_url, listing, out, as_json, **filming) -> N
 
     Files that are there are not asked for again; what broke off goes on where it stopped.
     """
-    from poseaug_core.fetch import ACKNOWLEDGEMENT, SUBJECTS, fetch_cmu, subject_numbers, trial_numbers
+    from poseaug_core.fetch.catalog import ACKNOWLEDGEMENT, SUBJECTS, subject_numbers, trial_numbers
 
     if listing:
         rows = [[f"{number:02d}", str(count), does] for number, (does, count) in SUBJECTS.items()]
@@ -41,6 +41,8 @@ def cmu(subjects, trials, into, base_url, listing, out, as_json, **filming) -> N
     people, takes = subject_numbers(subjects), trial_numbers(trials) if trials else None
     if out:
         check_target(out)
+    from poseaug_core.fetch.cmu import fetch_cmu
+
     with progress_bar() as progress:
         fetched = fetch_cmu(people, takes, into, base_url, progress)
     if as_json and not out:

@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from poseaug_core import storage
 from poseaug_core.cli import main
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.fetch import cache_folder, download, estimate, fetch_cmu, subject_numbers, trial_numbers
 from poseaug_core.fetch import cmu as cmu_module
+from poseaug_core.fetch import download
+from poseaug_core.fetch.catalog import cache_folder, estimate, subject_numbers, trial_numbers
+from poseaug_core.fetch.cmu import fetch_cmu
 from poseaug_core.readers.arrays import read_arrays
 from poseaug_core.readers.asfamc import read_asfamc
 from tests.core.acclaim_people import write_person
@@ -71,9 +73,7 @@ def test_an_interrupted_file_goes_on_where_it_stopped(mocap, tmp_path, monkeypat
     with MocapServer(mocap / "cmu_asfamc") as site:
         path, size = "/subjects/02/02_01.amc", (mocap / "cmu_asfamc/02/02_01.amc").stat().st_size
         site.breaks[path] = [100_000, 50_000, 30_000, 0, 0]
-        with pytest.raises(
-            UserError, match="broke off after 180,000 bytes .*server closed it.*are kept, run it again"
-        ):
+        with pytest.raises(UserError, match="broke off after 180,000 bytes .*server closed it.*are kept, run it again"):
             fetch_cmu([2], [1], tmp_path, site.url)
         assert site.asked("02_01.amc") == [None, "bytes=100000-", "bytes=150000-", "bytes=180000-"]
         assert (tmp_path / "02" / "02_01.amc.part").stat().st_size == 180_000
@@ -194,6 +194,15 @@ def test_refusals_are_sentences(site, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "free_bytes", lambda path: 1000)
     refused("its disk has 1,000 bytes free", into=tmp_path / "full")
     assert leftovers(tmp_path / "full") == []
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_forever(tmp_path, monkeypatch):
+    for module in (cmu_module, download):
+        monkeypatch.setattr(module, "TIMEOUT", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(UserError, match=r"cannot be reached \(no answer within 0.2 seconds\)"):
+            fetch_cmu([7], into=tmp_path, site=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert leftovers(tmp_path) == []
 
 
 def test_numbers_of_subjects_and_trials():
