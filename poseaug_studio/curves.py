@@ -7,6 +7,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSlider, QStackedWidget, QVBoxLayout, QWidget
 
+from poseaug_core.config import Config
+from poseaug_core.controls import KNOBS
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.curve_plot import Band, CurvePlot, Line, round_up
 from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
@@ -26,7 +28,11 @@ ROOMY = 600
 
 
 class CurvesPanel(PlotPanel):
-    """Metrics of a run and, over them, those of a second one. step_chosen: a step was clicked in a plot."""
+    """Metrics of a run and, over them, those of a second one. step_chosen: a step was clicked in a plot.
+
+    The hardness of Eq. 9 as released has a band, beta +- tolerance; as printed it asks for a loss beta times the
+    original's, and so an error about sqrt(beta) times as large: a line.
+    """
 
     step_chosen = Signal(int)
 
@@ -37,6 +43,7 @@ class CurvesPanel(PlotPanel):
         self.other_name = ""
         self.hidden: set[str] = set()
         self.logarithmic = {LOSSES}  # views on a logarithmic scale: losses span decades
+        self.config = Config()
         self.bands: dict[str, dict[int, tuple[float, float]]] = {"ba": {}, "rt": {}}
         self._drawn_state: tuple | None = None
         self._curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -116,6 +123,13 @@ class CurvesPanel(PlotPanel):
         self._drawn_state = None
         self.refresh()
 
+    def set_config(self, config: Config) -> None:
+        """Show a run of this config: only bands and limits that it reads are drawn."""
+        self.config = config
+        self.histograms.set_config(config)
+        self._drawn_state = None
+        self.refresh()
+
     def compare(self, name: str, rows: list[dict]) -> None:
         """Draw a second run, dotted, under this one; no rows end the comparison."""
         self.other, self.other_name = MetricSeries(), name if rows else ""
@@ -135,12 +149,20 @@ class CurvesPanel(PlotPanel):
         self.snapshot, self.row = snapshot, row
         if snapshot is not None:
             for name, band in self.bands.items():
-                beta, tolerance = snapshot.controls.get(f"beta_{name}"), snapshot.controls.get(f"tolerance_{name}")
-                if beta is not None and tolerance is not None:
-                    band[snapshot.step] = (float(beta), float(tolerance))
+                if (found := self._band(name, snapshot.controls)) is not None:
+                    band[snapshot.step] = found
         self.plot.set_cursor(None if snapshot is None else snapshot.step)
         self.histograms.present(snapshot, row)
         self._wait()
+
+    def _band(self, stage: str, controls: dict[str, float]) -> tuple[float, float] | None:
+        """The middle and half width that the hardness of a stage is asked to keep, None where it is not."""
+        if KNOBS[f"beta_{stage}"].in_use(self.config):
+            beta, tolerance = controls.get(f"beta_{stage}"), controls.get(f"tolerance_{stage}")
+            return None if beta is None or tolerance is None else (float(beta), float(tolerance))
+        if stage == "rt" and KNOBS["beta"].in_use(self.config) and "beta" in controls:
+            return float(controls["beta"]) ** 0.5, 0.0
+        return None
 
     # what is drawn
 
@@ -185,7 +207,10 @@ class CurvesPanel(PlotPanel):
         ]
         fixed = (0.0, 1.0) if view == ACCURACY else None
         bands = self._bands() if view == HARDNESS else []
-        self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, self._last(), VIEWS[view].unit)
+        unit = VIEWS[view].unit
+        if view == HARDNESS and KNOBS["beta"].in_use(self.config):
+            unit += "; dashed: \u221abeta"
+        self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, self._last(), unit)
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of a metric as they are drawn: smoothed, then thinned."""

@@ -7,6 +7,8 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
+from poseaug_core.config import Config
+from poseaug_core.controls import KNOBS
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.plotting import CENTRE, RIGHT, colour, draw_text, nice_ticks, plot_font
 from poseaug_studio.theme import Theme
@@ -22,6 +24,15 @@ class Histograms(QWidget):
         self.theme = theme
         self.snapshot: Snapshot | None = None
         self.row = 0
+        self.config = Config()
+
+    def set_config(self, config: Config) -> None:
+        self.config = config
+        self.update()
+
+    def _limit(self, name: str) -> float | None:
+        """A control in force, None where the run does not read it."""
+        return self.snapshot.controls.get(name) if KNOBS[name].in_use(self.config) else None
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
@@ -43,20 +54,22 @@ class Histograms(QWidget):
         half = (self.width() - 36) / 2
         left = QRectF(12, 4, half, self.height() - 8)
         angles = snapshot.angle_change.mean(-1)
-        limits = None
-        if {"range_mean", "range_width"} <= snapshot.controls.keys():
-            centre, width = snapshot.controls["range_mean"], snapshot.controls["range_width"]
-            limits = (centre - width, centre + width)
+        centre, width = self._limit("range_mean"), self._limit("range_width")
+        limits = None if centre is None or width is None else (centre - width, centre + width)
         title = "Mean angle change of a pose, 1 − cos"
         self._paint(painter, left, title, angles, angles[row : row + 1], limits, self.theme.stage("ba"), 0.0)
         ratios = snapshot.length_ratio
         ratios = ratios[:, np.abs(ratios).max(0) > 0] if np.abs(ratios).max() > 0 else ratios  # free groups only
-        limit = snapshot.controls.get("length_limit")
+        right, ink = left.translated(half + 12, 0), self.theme.stage("bl")
+        mean = self._limit("threshold_bl")  # Eq. 10 as printed is about the mean size of a pose's ratios
+        if mean is not None:
+            sizes = np.abs(snapshot.length_ratio).mean(-1)
+            marks = sizes[row : row + 1]
+            self._paint(painter, right, "Mean size of a pose's length ratios", sizes, marks, (0.0, mean), ink, 0.0, 0.2)
+            return
+        limit = self._limit("length_limit")
         limits = None if limit is None else (-limit, limit)
-        right = left.translated(half + 12, 0)
-        self._paint(
-            painter, right, "Length ratios", ratios.ravel(), ratios[row], limits, self.theme.stage("bl"), -0.2, 0.2
-        )
+        self._paint(painter, right, "Length ratios", ratios.ravel(), ratios[row], limits, ink, -0.2, 0.2)
 
     def _paint(self, painter, rect, title, values, marks, limits, ink, low, high=None) -> None:
         """A histogram in rect: values (k,), marks of the shown pose, the free range between limits shaded."""

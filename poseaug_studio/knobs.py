@@ -8,6 +8,8 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from poseaug_core.config import Config
+from poseaug_core.config import scheduled as resolved
 from poseaug_core.controls import KNOBS, RATES, WEIGHTS, Controls
 from poseaug_core.errors import UserError
 from poseaug_core.settings import Setting
@@ -256,6 +258,7 @@ class KnobsPanel(QFrame):
         self.past_words.setContentsMargins(16, 6, 8, 2)
         self.past_words.hide()
         self._used: Controls | None = None
+        self._config = Config()
         self.opened: dict[str, bool] = {}
         self.area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
@@ -293,7 +296,26 @@ class KnobsPanel(QFrame):
                 self.knobs[field] = knob
         rows.addStretch(1)
         self.area.setWidget(page)
+        self._show_read()
         self._show()
+
+    def show_config(self, config: Config) -> None:
+        """Show the knobs that a run of this config reads; groups without any are left out."""
+        self._config = config
+        start = resolved(config, Controls(), "poseaug", 0)
+        self.scheduled = {name: getattr(start, name) for name, setting in KNOBS.items() if setting.scheduled}
+        self._show_read()
+        self._show()
+
+    def _show_read(self) -> None:
+        read = {setting.group: False for setting in KNOBS.values()}
+        for name, knob in self.knobs.items():
+            if name == knob.names[0]:
+                there = any(KNOBS[field].in_use(self._config) for field in knob.names)
+                knob.setVisible(there)
+                read[knob.setting.group] |= there
+        for title, section in self.sections.items():
+            section.setVisible(read[title])
 
     def show_controls(self, controls: Controls) -> None:
         self.controls = controls

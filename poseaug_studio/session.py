@@ -40,6 +40,7 @@ IDLE = Status(state="idle")
 class Session(Watching):
     """See the module. ``train`` and ``open_run`` stand in for poseaug_core.launch.train and Run.open in tests."""
 
+    config_changed = Signal(object)  # Config of the run shown from here on
     controls_changed = Signal(object)  # Controls
     stopping = Signal()  # asked to; the next training, or the end, waits for it
     ended = Signal()  # the training thread is gone
@@ -54,6 +55,7 @@ class Session(Watching):
         self._next: Callable[[], None] | None = None  # what waits for the end of the training
         self._undo: list[Controls] = [Controls()]
         self._undo_at = 0
+        self._sent = Controls()  # what the training, or the log of one elsewhere, was last known to go by
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
         self._taken = self._looked = self._told = 0.0
         self._scratch: tempfile.TemporaryDirectory | None = None
@@ -146,7 +148,8 @@ class Session(Watching):
         self.cleared.emit()
         self.folder, self.config, self.shown, self._wanted = folder, config, None, None
         self._taken = self._looked = self._told = 0.0
-        self._undo, self._undo_at = [config.controls], 0
+        self._undo, self._undo_at, self._sent = [config.controls], 0, config.controls
+        self.config_changed.emit(config)
         self.controls_changed.emit(self.controls)
         self.shown_changed.emit()
 
@@ -221,8 +224,21 @@ class Session(Watching):
 
     def _apply(self) -> None:
         if self.live is not None:
+            self._sent = self.controls
             self.live.steer(self.controls)
         self.controls_changed.emit(self.controls)
+
+    def _adopt(self, controls: Controls) -> None:
+        """Take up what somebody else turned: a replayed log, a resume that makes up for a kill, another process.
+
+        It is turned in every state to undo as well, so that undo takes back what the user did and nothing else.
+        """
+        turned = {name: new for name, _, new in changes(self._sent, controls)}
+        if turned:
+            self._sent = controls
+            self._undo = [replace(state, **turned) for state in self._undo]
+            self._merge = ((), 0.0)
+            self.controls_changed.emit(self.controls)
 
     def pause(self) -> None:
         if self.live is not None:
@@ -255,6 +271,8 @@ class Session(Watching):
             self.jobs_changed.emit()
         over = not self.running
         now = time.monotonic()
+        if self.live is not None:
+            self._adopt(self.live.controls)
         if self.live is not None and self.live.status is not self.status:
             turned = self.live.status.state != self.status.state or self.live.status.stage != self.status.stage
             if turned or now - self._told >= STATUS_EVERY:

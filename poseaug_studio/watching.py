@@ -13,6 +13,7 @@ from poseaug_core.snapshot import Snapshot
 from poseaug_studio.history import History
 
 if TYPE_CHECKING:
+    from poseaug_core.controls import Controls
     from poseaug_core.live import Live, Status
 
 
@@ -92,6 +93,9 @@ class Watching(QObject):
 
     # the run folder
 
+    def _adopt(self, controls: Controls) -> None:
+        """Take up controls that somebody else turned."""
+
     def _report(self, status: Status) -> None:
         before, self.status = self.status, status
         self.status_changed.emit(status)
@@ -111,8 +115,10 @@ class Watching(QObject):
                 self._judge()
             if self.history.update(self.run):
                 self.history_changed.emit()
-                if self.live is None and self.following:
-                    self.follow()
+                if self.live is None:
+                    self._adopt(self.run.controls())
+                    if self.following:
+                        self.follow()
             rows, self._next_row = self.run.metrics(self._next_row)
             if rows:
                 self.history.add_rows(rows)

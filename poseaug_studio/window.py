@@ -80,6 +80,7 @@ class StudioWindow(QMainWindow):
         s, w = self.session, self.workspace
         s.snapshot_changed.connect(self._show_snapshot)
         s.status_changed.connect(self._show_status)
+        s.config_changed.connect(w.show_config)
         s.controls_changed.connect(w.knobs.show_controls)
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)

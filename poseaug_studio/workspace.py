@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
+from poseaug_core.config import Config
+from poseaug_core.judged import judged_skeleton, judges_2d
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio import icons
 from poseaug_studio.knobs import KnobsPanel
@@ -98,6 +100,7 @@ class Workspace(QWidget):
         self.titles: dict[str, DockTitle] = {}
         self._hosts: dict[str, QVBoxLayout] = {}
         self._snapshot: Snapshot | None = None
+        self._config = Config()
         self._stale: list[str] = []
         self._shown: dict[str, float] = {}  # when each panel last took a snapshot
         self._live = False
@@ -223,6 +226,7 @@ class Workspace(QWidget):
         module, kind = PANELS[name]
         panel = getattr(importlib.import_module(module), kind)(self.theme, self.selection)
         self.panels[name] = panel
+        self._fit_to_config(name)
         self._hosts[name].addWidget(panel, 1)
         if self._snapshot is not None:
             self._mark_stale()
@@ -247,6 +251,24 @@ class Workspace(QWidget):
         self.theme = theme
         for part in (self.runbar, self.knobs, self.timeline, *self.titles.values(), *self.panels.values()):
             part.set_theme(theme)
+
+    def show_config(self, config: Config) -> None:
+        """Another run: the views show what its discriminators judge, the knobs and bands what it reads."""
+        self._config = config
+        self.knobs.show_config(config)
+        if self.selection.part and self.selection.part not in judged_skeleton(config).parts:
+            self.selection.choose_part("")
+        for name in self.panels:
+            self._fit_to_config(name)
+
+    def _fit_to_config(self, name: str) -> None:
+        panel, skeleton = self.panels[name], judged_skeleton(self._config)
+        if name in ("scene", "samples"):
+            panel.set_skeleton(skeleton)
+        elif name == "kcs":
+            panel.set_judged(skeleton, judges_2d(self._config))
+        elif name == "curves":
+            panel.set_config(self._config)
 
     def present(self, snapshot: Snapshot | None, live: bool = False, past: bool = False) -> None:
         """Show a snapshot in every visible panel, the scene first; of a live run each panel at its own pace.

@@ -24,8 +24,14 @@ def turn(axis: str, angle: float) -> np.ndarray:
     return np.array(matrix, np.float32)
 
 
-def make_snapshot(step: int = 100, probe: int = 12, crowd: int = 64, seed: int = 0, phase: str = "poseaug") -> Snapshot:
-    """A deterministic, plausible Snapshot; the same seed gives the same poses at every step."""
+def make_snapshot(
+    step: int = 100, probe: int = 12, crowd: int = 64, seed: int = 0, phase: str = "poseaug", parts: int = 5,
+    judged_2d: bool = True,
+) -> Snapshot:  # fmt: skip
+    """A deterministic, plausible Snapshot; the same seed gives the same poses at every step.
+
+    parts, judged_2d: of a run whose 3D discriminator judges so many parts, and which has a 2D one or not.
+    """
     rng = np.random.default_rng(seed)
     drift = min(step / 400, 1.0)
     xyz = np.zeros((4, probe, 16, 3), np.float32)
@@ -54,8 +60,9 @@ def make_snapshot(step: int = 100, probe: int = 12, crowd: int = 64, seed: int =
         view_point=np.stack((np.c_[rng.uniform(-180, 180, crowd), noise(crowd, scale=6)],
                              np.c_[rng.uniform(-180, 180, crowd), noise(crowd, scale=6 + 20 * drift)])),
         position=np.stack((noise(crowd, 3, scale=0.4) + [0, 0, 5], noise(crowd, 3, scale=0.4 + drift) + [0, 0, 5])),
-        scores3d=np.stack((0.8 + noise(crowd, 5, scale=0.15), fake + noise(crowd, 5, scale=0.2))),
-        scores2d=np.stack((0.7 + noise(crowd, scale=0.2), fake + noise(crowd, scale=0.2))),
+        scores3d=np.stack((0.8 + noise(crowd, 5, scale=0.15), fake + noise(crowd, 5, scale=0.2)))[..., :parts],
+        scores2d=np.stack((0.7 + noise(crowd, scale=0.2), fake + noise(crowd, scale=0.2)))
+        + (0 if judged_2d else np.nan),
         error=np.abs(noise(3, crowd, scale=15)) + np.array([[40], [90], [140]]),
         hardness=np.abs(noise(2, crowd, 3, scale=0.8)) + np.array([3.5, 8.0])[:, None, None] * (0.3 + 0.7 * drift),
         scalars={f"loss/{name}": float(np.exp(-drift) + 0.1 * rng.random()) for name in losses}

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from poseaug_core.config import make_config
 from poseaug_core.controls import KNOBS, Controls
 from poseaug_studio.knobs import RANGE, KnobsPanel, NumberKnob, SwitchKnob
 from poseaug_studio.sliders import Scale, number
@@ -18,9 +19,15 @@ SWITCHES = [name for name, knob in KNOBS.items() if knob.kind == "bool"]
 SCHEDULED = [name for name, knob in KNOBS.items() if knob.scheduled]
 
 
+#: Configs that between them read every control.
+READING = {name: make_config("released" if KNOBS[name].in_use(make_config()) else "paper") for name in KNOBS}
+
+
 @pytest.fixture
-def panel(qtbot: QtBot) -> KnobsPanel:
+def panel(qtbot: QtBot, request) -> KnobsPanel:
     made = KnobsPanel(DARK)
+    if "name" in request.fixturenames:
+        made.show_config(READING[request.getfixturevalue("name")])
     qtbot.addWidget(made)
     made.resize(280, 1600)
     for section in made.sections.values():
@@ -36,6 +43,34 @@ def at(slider, share: float) -> QPoint:
 
 def test_every_knob_is_there(panel):
     assert set(panel.knobs) == set(KNOBS)
+
+
+def shown(panel) -> set[str]:
+    return {name for name, knob in panel.knobs.items() if not knob.isHidden()}
+
+
+@pytest.mark.parametrize("preset", ["released", "paper", "small_data"])
+def test_knobs_that_a_run_does_not_read_are_not_shown(panel, preset):
+    config = make_config(preset)
+    panel.show_config(config)
+    assert shown(panel) == {name for name, setting in KNOBS.items() if setting.in_use(config)}
+    panel.set_theme(LIGHT)
+    assert shown(panel) == {name for name, setting in KNOBS.items() if setting.in_use(config)}
+
+
+def test_groups_without_knobs_are_not_shown_and_come_back(panel):
+    panel.show_config(make_config(augmentation="evolution"))
+    assert {title for title, section in panel.sections.items() if not section.isHidden()} == {
+        "Learning rates", "Who learns",
+    }  # fmt: skip
+    panel.show_config(make_config())
+    assert not any(section.isHidden() for section in panel.sections.values())
+
+
+def test_a_knob_that_follows_shows_the_start_of_the_schedule_of_its_run(panel):
+    panel.show_config(make_config("paper", beta_start=2.5))
+    assert panel.knobs["beta"].slider.value == 2.5
+    assert "Eq. 9" in panel.knobs["beta"].toolTip()
 
 
 @pytest.mark.parametrize("name", NUMBERS)

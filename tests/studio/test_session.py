@@ -12,7 +12,8 @@ from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
 from poseaug_core.live import LEARNERS
 from poseaug_studio.session import Session
-from tests.studio.conftest import FakeTraining
+from tests.studio.conftest import FakeRun, FakeTraining
+from tests.studio.fakes import make_snapshot
 
 
 def started(qtbot, session, small, folder, snapshots: int = 5):
@@ -101,6 +102,42 @@ def test_dragging_one_knob_is_one_entry_to_undo(session):
         session.steer(replace(session.controls, beta_ba=value))
     session.undo()
     assert session.controls == Controls()
+
+
+def test_controls_that_a_log_turns_are_taken_up_and_not_turned_back(qtbot, session, training, small, tmp_path):
+    """A replayed or resumed run turns its controls itself, through the same Live."""
+    started(qtbot, session, small, tmp_path / "a")
+    told = []
+    session.controls_changed.connect(told.append)
+    session.steer(replace(session.controls, weight_range=2.0))
+    session.live.steer(replace(session.live.controls, length_limit=0.03))
+    qtbot.waitUntil(lambda: session.controls.length_limit == 0.03)
+    assert told[-1] == session.controls
+    session.steer(replace(session.controls, beta_ba=6.0))
+    qtbot.waitUntil(lambda: training.used[-1] == Controls(weight_range=2.0, length_limit=0.03, beta_ba=6.0))
+    session.undo()
+    session.undo()
+    qtbot.waitUntil(lambda: training.used[-1] == Controls(length_limit=0.03))
+
+
+def test_steps_of_one_learner_are_no_turn_of_the_knobs(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.pause()
+    qtbot.waitUntil(lambda: session.status.state == "paused")
+    count = len(training.used)
+    session.step(1, "augmentor")
+    qtbot.waitUntil(lambda: len(training.used) == count + 1 and session.status.state == "paused")
+    assert session.controls == Controls()
+
+
+def test_controls_that_another_process_turns_are_taken_up(qtbot, session, training, small, tmp_path):
+    run = training.runs.setdefault(str(tmp_path / "b"), FakeRun(small))
+    (tmp_path / "b").mkdir()
+    run.recorded, run.written = [make_snapshot(10)], True
+    session.open(tmp_path / "b")
+    qtbot.waitUntil(lambda: session.status.state == "elsewhere")
+    run.log.append({"step": 12, "field": "length_limit", "old": 0.1, "new": 0.02})
+    qtbot.waitUntil(lambda: session.controls.length_limit == 0.02)
 
 
 def test_a_stopped_run_goes_on_with_the_controls_on_screen(qtbot, session, training, small, tmp_path):
