@@ -6,6 +6,7 @@ file's own unit and axes; what the joints mean is bvh_names' business.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.motion.turning import rotations
+from poseaug_core.readers.limits import require_room
 
+#: Bytes of memory that a byte of the file takes while its numbers are told apart.
+EXPANDED = 12
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 
 
@@ -59,6 +63,8 @@ def parse(path: Path, fps: float | None) -> tuple[Hierarchy, Motion]:
     complete BVH file.
     """
     try:
+        size = path.stat().st_size
+        require_room(path, EXPANDED * size, size)
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the name and the folder.") from None
@@ -79,14 +85,15 @@ def _hierarchy(text: str, path: Path) -> Hierarchy:
     names, parents, offsets, channels = [], [], [], []
     open_joints: list[int] = []
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.replace("{", " { ").replace("}", " } ").split()
+        # Taken from the left one by one, which a list would do in a time that grows with the square of a long line.
+        words = deque(line.replace("{", " { ").replace("}", " } ").split())
         while words:
-            key = words.pop(0)
+            key = words.popleft()
             try:
                 if key == "HIERARCHY":
                     continue
                 if key in ("ROOT", "JOINT", "End"):
-                    label, words = _label(words)
+                    label = _label(words)
                     names.append("" if key == "End" else label)
                     parents.append(open_joints[-1] if key != "ROOT" else -1)
                     offsets.append((0.0, 0.0, 0.0))
@@ -96,9 +103,9 @@ def _hierarchy(text: str, path: Path) -> Hierarchy:
                 elif key == "}":
                     open_joints.pop()
                 elif key == "OFFSET":
-                    offsets[-1] = tuple(float(words.pop(0)) for _ in range(3))
+                    offsets[-1] = tuple(float(words.popleft()) for _ in range(3))
                 elif key == "CHANNELS":
-                    channels[-1] = tuple(_CHANNELS[words.pop(0).lower()] for _ in range(int(words.pop(0))))
+                    channels[-1] = tuple(_CHANNELS[words.popleft().lower()] for _ in range(int(words.popleft())))
                 else:
                     raise ValueError(key)
             except (ValueError, KeyError, IndexError):
@@ -114,10 +121,12 @@ def _hierarchy(text: str, path: Path) -> Hierarchy:
     return Hierarchy(tuple(names), tuple(parents), offsets, tuple(channels))
 
 
-def _label(words: list[str]) -> tuple[str, list[str]]:
-    """A joint's name, which may hold spaces, and the words after it."""
-    end = words.index("{") if "{" in words else len(words)
-    return " ".join(words[:end]), words[end:]
+def _label(words: deque[str]) -> str:
+    """A joint's name, which may hold spaces, taken from words."""
+    name = []
+    while words and words[0] != "{":
+        name.append(words.popleft())
+    return " ".join(name)
 
 
 def _motion(tail: bytes, channel_count: int, fps: float | None, path: Path) -> Motion:

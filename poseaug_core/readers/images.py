@@ -37,5 +37,7 @@ def boxes(pixels: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Corner (n, 2) and side (n, 2) of a square around each person, of pixels (n, 16, 2) where found (n, 16)."""
     low = np.where(found[..., None], pixels, np.inf).min(1)
     high = np.where(found[..., None], pixels, -np.inf).max(1)
-    side = MARGIN * (high - low).max(1, keepdims=True)
-    return (low + high - side) / 2, np.repeat(side, 2, axis=1)
+    # Of nobody the corner is not a number.
+    with np.errstate(invalid="ignore"):
+        side = MARGIN * (high - low).max(1, keepdims=True)
+        return (low + high - side) / 2, np.repeat(side, 2, axis=1)

@@ -18,7 +18,7 @@ import numpy as np
 from poseaug_core.errors import UserError
 
 #: Steps of the pickle's program, a few a value; the data sets that come as pickles need some ten thousand.
-MAX_STEPS = 1_000_000
+MAX_STEPS = 200_000
 #: Kinds of numbers and text whose bytes mean nothing but themselves; O is a list of further objects.
 KINDS = "biufcSUO"
 _MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")

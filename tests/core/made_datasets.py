@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copyreg
 import io
 import pickle
 import struct
-import zipfile
 from pathlib import Path
 
 import h5py
@@ -334,38 +332,3 @@ def write_images(folder: Path, names: list[str], size: tuple[int, int]) -> None:
     folder.mkdir()
     for name in names:
         Image.new("RGB", size).save(folder / name)
-
-
-# Files that mean harm
-
-
-class Trap:
-    """Unpickled, it would make the file it names."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __reduce__(self):
-        return (open, (str(self.path), "w"))
-
-
-class Hidden:
-    """Makes its class through copyreg, as pickles of old style do."""
-
-    def __reduce__(self):
-        return (copyreg._reconstructor, (Hidden, object, None))
-
-
-def npy_header(shape, dtype: str = "<f8") -> bytes:
-    """A .npy header that promises this."""
-    text = repr({"descr": dtype, "fortran_order": False, "shape": shape})
-    text += " " * (-(len(text) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
-
-
-def npz_of(path: Path, **members: bytes) -> Path:
-    """A .npz file with these bytes as members."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(f"{name}.npy", content)
-    return path

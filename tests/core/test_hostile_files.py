@@ -1,0 +1,386 @@
+"""Files that mean harm are refused with one sentence, before their memory is taken and without running anything."""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import io
+import os
+import pickle
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from poseaug_core.errors import UserError
+from poseaug_core.readers import limits, read_keypoints, read_poses
+from poseaug_core.readers.safe_pickle import MAX_STEPS, read_pickle
+from tests.core import made_datasets as made
+from tests.core.bvh_people import bvh_text
+
+#: Bytes that refusing a file may take, whatever it promises; reading a little of a good one takes as much.
+LITTLE = 40 << 20
+POSES = ("pose3d", "pose2d", "cam")
+
+
+def refused(path, *words, read=read_poses, most=LITTLE) -> str:
+    """The one sentence with which the file is refused, having taken little memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError) as caught:
+            read(path)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    text = str(caught.value)
+    assert all(word in text for word in (Path(str(path).split("?")[0]).name, *words)), text
+    assert "\n" not in text and len(text) < 700 and text.endswith("."), text
+    assert taken < most, f"{taken:,} bytes were taken"
+    return text
+
+
+# Pickles that would run code
+
+
+class Trap:
+    """Unpickled, it would call what it holds."""
+
+    def __init__(self, call, *arguments):
+        self.made = (call, arguments)
+
+    def __reduce__(self):
+        return self.made
+
+
+class Plain:
+    """An object of a class, made through copyreg by protocols 0 and 1 and by its constructor since."""
+
+
+def raw(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+MADE_BY_HAND = {
+    "instance of protocol 0": (raw("(S'true'\nios\nsystem\n."), "os.system"),
+    "object of protocol 1": (raw("(cos\nsystem\nS'true'\no."), "os.system"),
+    "dotted name": (b"\x80\x04\x8c\x05numpy\x8c\x16lib.format.os.system.x\x93.", "numpy.lib.format.os.system"),
+    "numpy's own loader": (raw("cnumpy\nload\n(S'a.npy'\ntR."), "numpy.load"),
+    "numpy's test runner": (raw("cnumpy.testing._private.utils\nrunstring\n(S'x'\n(dtR."), "runstring"),
+    "getattr": (raw("c__builtin__\ngetattr\n(cnumpy\ndtype\nS'type'\ntR."), "__builtin__.getattr"),
+    "a function changed": (raw("cnumpy.core.multiarray\nscalar\n(dS'__code__'\nS'x'\nsb."), "change a function"),
+    "a type changed": (raw("cnumpy\ndtype\n(dS'build'\nS'x'\nsb."), "change a type"),
+    "a call of a list": (raw("(l(tR."), "call a list"),
+    "a persistent object": (raw("Pname\n."), "kept elsewhere"),
+    "an extension": (b"\x80\x02\x82\x01.", "make an object"),
+    "records": (raw("cnumpy\ndtype\n(S'V8'\nI0\nI1\ntR."), "array of structures"),
+    "a name of many lines": (b"\x80\x04\x8c\x04evil\x8c\x08ab\n\x1b[2Jc\x93.", "to run evil.ab[2Jc"),
+}
+
+
+@pytest.mark.parametrize("what", MADE_BY_HAND)
+def test_pickles_made_by_hand(tmp_path, what):
+    content, word = MADE_BY_HAND[what]
+    (tmp_path / "trap.pkl").write_bytes(content)
+    refused(tmp_path / "trap.pkl", word)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("place", ["alone", "nested", "in an object array", "as a key", "in an array's state"])
+def test_nothing_in_a_pickle_is_run(tmp_path, protocol, place):
+    marker = tmp_path / "ran"
+    trap = Trap(os.mkdir, str(marker))
+    within = {
+        "alone": trap,
+        "nested": {"a": [1, ({"b": trap},)]},
+        "in an object array": np.array([np.zeros(3), trap], dtype=object),
+        "as a key": {trap: 1},
+        "in an array's state": Trap(np.ndarray, (3,), np.dtype(float), trap),
+    }[place]
+    (tmp_path / "trap.pkl").write_bytes(pickle.dumps({"jointPositions": within}, protocol))
+    refused(tmp_path / "trap.pkl", "wants to run", ".mkdir")
+    if protocol == pickle.HIGHEST_PROTOCOL:
+        for key in ("positions_3d", "clips", "imgname"):
+            columns = dict.fromkeys(POSES, np.zeros((2, 3))) if key == "clips" else {"part": np.zeros(2)}
+            np.savez(tmp_path / "trap.npz", **columns, **{key: np.array([within], dtype=object)})
+            refused(tmp_path / "trap.npz", "wants to run", ".mkdir")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_objects_of_classes_are_named(tmp_path, protocol):
+    for thing, word in ((Plain(), ""), (functools.partial(print, 1), "functools"), (Path("a"), "pathlib")):
+        (tmp_path / "object.pkl").write_bytes(pickle.dumps(thing, protocol))
+        refused(tmp_path / "object.pkl", "wants to", word)
+    (tmp_path / "object.pkl").write_bytes(pickle.dumps(Trap(copyreg._reconstructor, Plain, object, None), protocol))
+    refused(tmp_path / "object.pkl", "wants to run copy")
+
+
+def test_pickles_of_arrays_and_plain_containers_are_read():
+    """What must not be refused: every protocol, order, kind and byte order, numbers of one array, and Python 2."""
+    value = {
+        "a": [np.arange(6, dtype=">i4").reshape(2, 3, order="F"), (1, 2.5, None, True, b"xy", "text", 10**30)],
+        "objects": np.array([{"b": np.ones(2, np.float32)}, "c"], dtype=object),
+        "texts": np.array(["abc", "d"]), "empty": np.zeros((0, 3)), "number": np.float32(2.5),
+        "bytes": np.array([b"ab"]), "set": {1, 2},
+    }  # fmt: skip
+    writers = [functools.partial(pickle.dumps, protocol=p) for p in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for dump in writers:
+        data = dump(value)
+        found = read_pickle(io.BytesIO(data), len(data), Path("value"))
+        np.testing.assert_array_equal(found["a"][0], value["a"][0])
+        assert found["a"][0].dtype == value["a"][0].dtype and found["a"][1] == value["a"][1]
+        assert found["objects"][0]["b"].tolist() == [1, 1] and found["objects"][1] == "c"
+        assert found["texts"].tolist() == ["abc", "d"] and found["bytes"].tolist() == [b"ab"] and found["set"] == {1, 2}
+        assert found["empty"].shape == (0, 3) and found["number"] == 2.5
+    old = {"a": np.arange(6.0).reshape(2, 3), "name": "S\xe9bastien", "list": [1, 2]}
+    data = made.pickled2(old)
+    found = read_pickle(io.BytesIO(data), len(data), Path("value"))
+    np.testing.assert_array_equal(found["a"], old["a"])
+    assert found["name"] == old["name"] and found["list"] == [1, 2]
+
+
+def array_pickle(shape: tuple, dtype: str, content) -> bytes:
+    """A pickled array whose state says this, whatever its content is."""
+    return pickle.dumps(Trap(np._core.multiarray._reconstruct, np.ndarray, (0,), b"b"), 2)[:-1] + (
+        pickle.dumps((1, shape, np.dtype(dtype), False, content), 2)[2:-1] + b"b."
+    )
+
+
+BOMBS = {
+    "a memo of 4 billion places": (b"\x80\x02]r\xf0\xff\xff\xff.", "jointPositions"),
+    "a text of 2^62 bytes": (b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x.", "cut short"),
+    "bytes of 200 GB": (b"\x80\x04\x8e" + struct.pack("<Q", 200 << 30) + b"x.", "cut short"),
+    "a frame of 200 GB": (b"\x80\x04\x95" + struct.pack("<Q", 200 << 30) + b"].", "cut short"),
+    "a bytearray of 200 GB": (b"\x80\x05\x96" + struct.pack("<Q", 200 << 30) + b"].", "cut short"),
+    "lists without end": (b"\x80\x02" + b"]" * (MAX_STEPS + 10) + b".", f"{MAX_STEPS:,} steps"),
+    "a number of 10,000 digits": (b"L" + b"9" * 10_000 + b"L\n.", "damaged"),
+    "an array larger than its bytes": (array_pickle((10**9, 3), "f8", b"12345678"), "damaged"),
+    "an array of negative size": (array_pickle((-1, 3), "f8", b""), "damaged"),
+    "objects fewer than their shape": (array_pickle((10**9,), "O", [1, 2]), "damaged"),
+    "an array without content": (
+        pickle.dumps(Trap(np._core.multiarray._reconstruct, np.ndarray, (0,), b"b")),
+        "damaged",
+    ),
+    "nothing": (b"", "cut short"),
+}
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_pickles_that_would_fill_the_memory(tmp_path, what):
+    content, word = BOMBS[what]
+    (tmp_path / "bomb.pkl").write_bytes(content)
+    if what == "an array without content":
+        word = "no content"
+    refused(tmp_path / "bomb.pkl", word, most=150 << 20)
+
+
+# NPZ
+
+
+def npy_header(shape, dtype: str = "<f8") -> bytes:
+    """A .npy header that promises this."""
+    text = repr({"descr": dtype, "fortran_order": False, "shape": shape})
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+
+def npz_of(path: Path, **members: bytes) -> Path:
+    """A .npz file with these bytes as members."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+HEADERS = {
+    "10 million frames": (10_000_000, 16, 3),
+    "negative": (-5, 16, 3),
+    "overflowing": (2**40, 2**40, 3),
+    "one too many": (2, 16, 3),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+@pytest.mark.parametrize("names", [POSES, ("positions_3d",), ("imgname", "part", "S")])
+def test_headers_that_promise_more_than_there_is(tmp_path, what, names):
+    content = npy_header(HEADERS[what]) + bytes(16 * 3 * 8)
+    refused(npz_of(tmp_path / "header.npz", **dict.fromkeys(names, content)), "damaged")
+
+
+@pytest.mark.parametrize("header", [b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x09\x00", b"", npy_header("__import__")])
+def test_headers_that_are_none(tmp_path, header):
+    refused(npz_of(tmp_path / "header.npz", pose3d=header), "damaged")
+
+
+@pytest.fixture(scope="module")
+def zeros() -> bytes:
+    """70 MB that take 70 kB deflated."""
+    return bytes(70_000_000)
+
+
+def test_zip_bombs(tmp_path, zeros):
+    frames = len(zeros) // (16 * 3 * 8)
+    whole = npy_header((frames, 16, 3)) + zeros[: frames * 16 * 3 * 8]
+    small = {key: npy_header((1, 2)) + bytes(16) for key in ("pose2d", "cam")}
+    refused(npz_of(tmp_path / "bomb.npz", pose3d=whole, **small), "200 times its size")
+    pickled = npy_header((), "|O") + pickle.dumps(np.array({"S1": {"Walking": 1}, "x": zeros}, dtype=object))
+    refused(npz_of(tmp_path / "bomb.npz", positions_3d=pickled), "200 times its size")
+
+
+def test_many_small_bombs_are_one(tmp_path):
+    part = npy_header((200_000, 16)) + bytes(200_000 * 16 * 8)
+    refused(npz_of(tmp_path / "bomb.npz", **dict.fromkeys(POSES, part)), "200 times its size")
+
+
+def test_a_size_that_the_archive_hides(tmp_path):
+    """The archive says that a member is small; no more of it than that is unpacked, and it is found damaged."""
+    path = npz_of(tmp_path / "lie.npz", pose3d=npy_header((1_000_000, 16, 3), "|u1") + bytes(48_000_000))
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"PK\x01\x02")
+    struct.pack_into("<I", data, entry + 24, 1000)
+    path.write_bytes(data)
+    refused(path, "damaged")
+
+
+def test_honest_files_that_do_not_fit_the_memory(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "large.npz", pose3d=rng.random((200_000, 16, 3)), pose2d=np.zeros(2), cam=np.zeros(2))
+    monkeypatch.setattr(limits, "free_memory", lambda: 100 << 20)
+    refused(tmp_path / "large.npz", "77 MB", "42 MB can be taken", "close other programs")
+
+
+def test_an_archive_of_too_many_members(tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        for number in range(10_001):
+            archive.writestr(f"{number}", b"")
+    refused(tmp_path / "many.npz", "10,001 members")
+
+
+# HDF5
+
+
+def test_hdf5_of_nothing_but_fill_values(tmp_path):
+    with h5py.File(tmp_path / "empty.h5", "w") as file:
+        for key in POSES:
+            file.create_dataset(key, (10_000_000, 16, 3), "f8", chunks=(1000, 16, 3))
+    assert (tmp_path / "empty.h5").stat().st_size < 10_000
+    refused(tmp_path / "empty.h5", "200 times its size")
+    (tmp_path / "TS1").mkdir()
+    with h5py.File(tmp_path / "TS1" / "annot_data.mat", "w", userblock_size=512) as file:
+        for key, width in (("annot2", 2), ("univ_annot3", 3)):
+            file.create_dataset(key, (10_000_000, 1, 17, width), "f8", chunks=(1000, 1, 17, width))
+    refused(tmp_path / "TS1" / "annot_data.mat", "200 times its size")
+
+
+def test_hdf5_chunks_that_unpack_to_more_than_the_data(tmp_path):
+    with h5py.File(tmp_path / "chunk.h5", "w") as file:
+        file.create_dataset(
+            "pose3d", (4, 16, 3), "f8", chunks=(1_000_000, 16, 3), maxshape=(None, 16, 3), compression="gzip"
+        )
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "chunk.h5", "200 times its size")
+
+
+def test_hdf5_that_leads_elsewhere(tmp_path):
+    (tmp_path / "secret.bin").write_bytes(bytes(384))
+    with h5py.File(tmp_path / "links.h5", "w") as file:
+        file.create_dataset("pose3d", (1, 16, 3), "f8", external=[(str(tmp_path / "secret.bin"), 0, 384)])
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "links.h5", "lies in other files")
+    with h5py.File(tmp_path / "links.h5", "w") as file:
+        file["pose3d"] = h5py.ExternalLink("other.h5", "/pose3d")
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "links.h5", "link to another file")
+
+
+# MATLAB 5
+
+
+def test_mat_files_that_unpack_without_end(tmp_path, zeros):
+    savemat(tmp_path / "joints.mat", {"joints": np.frombuffer(zeros, "u1").reshape(1, -1)}, do_compression=True)
+    refused(tmp_path / "joints.mat", "200 times its size", read=read_keypoints, most=200 << 20)
+
+
+def mat_array(kind: int, dims: tuple[int, ...], content: bytes = b"", name: bytes = b"joints") -> bytes:
+    """An array of the MATLAB 5 format: flags, dimensions, name, content."""
+
+    def element(number: int, data: bytes) -> bytes:
+        return struct.pack("<2I", number, len(data)) + data + bytes(-len(data) % 8)
+
+    body = element(6, struct.pack("<2I", kind, 0)) + element(5, struct.pack(f"<{len(dims)}i", *dims))
+    return element(14, body + element(1, name) + content)
+
+
+def mat_file(path: Path, array: bytes, compressed: bool = False) -> Path:
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    if compressed:
+        array = zlib.compress(array)
+        array = struct.pack("<2I", 15, len(array)) + array
+    path.write_bytes(head + array)
+    return path
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mat_arrays_that_are_not_what_they_say(tmp_path, compressed):
+    double = struct.pack("<2I", 9, 64) + bytes(64)
+    deep = b""
+    for _ in range(200):
+        deep = mat_array(1, (1, 1), deep or mat_array(6, (1, 1), struct.pack("<2I", 9, 8) + bytes(8)), b"")
+    for array, word in (
+        (mat_array(6, (3, 14, 10_000_000), double), "damaged"),
+        (mat_array(6, (3, -14, 2), double), "damaged"),
+        (mat_array(6, (2**31 - 1,) * 4, double), "damaged"),
+        (mat_array(1, (1000, 1000, 1000), double), "damaged"),
+        (mat_array(2, (1, 10**9), struct.pack("<2I", 5 | 4 << 16, 8) + struct.pack("<2I", 1, 8) + b"x".ljust(8, b"\0")),
+         "damaged"),
+        (mat_array(5, (10**9, 10**9), double), "class 5"),
+        (mat_array(3, (1, 1), double), "class 3"),
+        (mat_array(16, (1, 1), double), "class 16"),
+        (deep, "nests arrays more than 24 deep"),
+        (mat_array(6, (8, 1), double)[:-40], "damaged"),
+        (struct.pack("<2I", 14, 2**31) + bytes(8), "damaged"),
+    ):  # fmt: skip
+        refused(mat_file(tmp_path / "joints.mat", array, compressed), word, read=read_keypoints)
+
+
+def test_mat_files_by_hand_are_read_where_they_are_right(tmp_path):
+    """The helper above makes what scipy reads: its refusals are not for a slip of its own."""
+    joints = np.zeros((3, 14, 2))
+    joints[:2] = made.scattered(made.flat_people(2), made.LSP_14, 14).transpose(2, 1, 0)
+    content = joints.tobytes(order="F")
+    array = mat_array(6, joints.shape, struct.pack("<2I", 9, len(content)) + content)
+    assert len(read_keypoints(mat_file(tmp_path / "joints.mat", array, True))) == 2
+
+
+# Texts
+
+
+@pytest.mark.parametrize("content", ["[" * 1_000_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
+def test_json_of_absurd_depth(tmp_path, content):
+    (tmp_path / "deep.json").write_text(content)
+    refused(tmp_path / "deep.json", read=read_keypoints)
+
+
+def test_bvh_that_promises_ten_million_frames(tmp_path):
+    text, _ = bvh_text()
+    (tmp_path / "long.bvh").write_text(text.replace("Frames: 12", "Frames: 10000000"))
+    refused(tmp_path / "long.bvh", "10000000 frames", "cut short")
+
+
+def test_bvh_of_one_endless_line(tmp_path):
+    """A hierarchy of a million words in a line is gone through once, not once a word."""
+    text, _ = bvh_text()
+    (tmp_path / "line.bvh").write_text(text.replace("HIERARCHY", "HIERARCHY " + "HIERARCHY " * 1_000_000, 1) + "x")
+    refused(tmp_path / "line.bvh", "not a number", most=300 << 20)
+
+
+def test_bvh_that_does_not_fit_the_memory(tmp_path, monkeypatch):
+    (tmp_path / "large.bvh").write_bytes(b"HIERARCHY" + b" " * 20_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda: 100 << 20)
+    refused(tmp_path / "large.bvh", "close other programs")
