@@ -23,18 +23,16 @@ def kind_of(paths: list[Path]) -> tuple[str, str]:
             if len(paths) == 1
             else ("", "Several things were dropped, a run among them; open one run at a time.")
         )
-    if len(paths) == 1 and first.is_dir():
-        if not any(path.suffix.lower() in (".bvh", ".amc") for path in first.rglob("*")):
+    for path in paths:
+        if path.is_dir() and not any(file.suffix.lower() in (".bvh", ".amc") for file in path.rglob("*")):
             return (
                 "",
-                f"{first} holds no BVH files, no ASF/AMC and is no run; choose one with .bvh or .amc files, or a run.",
+                f"{path} holds no BVH files, no ASF/AMC and is no run; choose one with .bvh or .amc files, or a run.",
             )
-        return "poses", ""
-    for path in paths:
-        if path.is_dir() or path.suffix.lower() not in (*ARRAYS, *MOTION):
-            what = "a folder" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
+        if not path.is_dir() and path.suffix.lower() not in (*ARRAYS, *MOTION):
+            what = f"a {path.suffix or 'nameless'} file"
             return "", f"{path.name} is {what}; choose BVH files (.bvh), ASF/AMC (.amc), or poses as .npz or .h5."
-    if len({path.suffix.lower() in MOTION for path in paths}) > 1:
+    if len({is_motion(path) for path in paths}) > 1:
         return "", "Motion capture (.bvh, .amc) and arrays (.npz, .h5) were chosen together; open one kind at a time."
     return "poses", ""
 

@@ -128,12 +128,14 @@ def test_what_comes_while_a_training_is_watched_does_not_interrupt_it(qtbot, win
 def test_opening_takes_asfamc_files_and_folders(tmp_path):
     first, second = write_person(tmp_path, "07", trials=2)
     write_bvh(tmp_path / "08" / "a.bvh")
+    bvh = tmp_path / "08" / "a.bvh"
     for paths in (
         [first],
         [first, second],
         [first.with_name("07.asf")],
         [first.parent],
-        [tmp_path / "08" / "a.bvh", first],
+        [bvh, first],
+        [bvh.parent, first.parent],
     ):
         assert kind_of(paths) == ("poses", "") and is_motion(paths[0])
     (tmp_path / "empty").mkdir()
