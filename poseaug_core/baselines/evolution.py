@@ -180,7 +180,8 @@ class _Population:
         self.filled = self.first = len(source)
         self.xyz = torch.cat((source.xyz, source.xyz.new_zeros(count, *source.xyz.shape[1:])))
         self.line = torch.arange(len(self.xyz), device=source.xyz.device)  # the source row of each one's father line
-        self.born = torch.zeros(len(source), device=source.xyz.device)  # by father line, failures counted as tenths
+        # By father line, ten for a child and one for a failure; whole numbers, whose sums have no order.
+        self.born = torch.zeros(len(source), dtype=torch.long, device=source.xyz.device)
 
     @property
     def children(self) -> int:
@@ -203,7 +204,7 @@ class _Population:
 
     def join(self, xyz: Float[Tensor, "c 16 3"], own: Int[Tensor, " c"], fit: Bool[Tensor, " c"]) -> int:
         """Take in the children that are fit, up to ``count``; how many that were."""
-        self.born.index_add_(0, self.line[own], torch.where(fit, 1.0, 0.1))
+        self.born.index_add_(0, self.line[own], torch.where(fit, 10, 1))
         rows = fit.nonzero()[: self.count - self.children, 0]
         new = slice(self.filled, self.filled + len(rows))
         self.xyz[new], self.line[new] = xyz[rows], self.line[own[rows]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -29,13 +30,15 @@ class Evolved:
     poses: Poses
     parent: Int[Tensor, " m"]
 
-    def to(self, device) -> Evolved:
-        return replace(self, source=self.source.to(device), poses=self.poses.to(device), parent=self.parent.to(device))
+    @cached_property
+    def _families(self) -> tuple[Tensor, Tensor]:
+        """(n,) row of each source pose's first child, and how many it has."""
+        count = torch.bincount(self.parent, minlength=len(self.source))
+        return count.cumsum(0) - count, count
 
     def draw(self, rows: Int[Tensor, " b"], generator: Generator) -> Int[Tensor, " b"]:
         """A random child, as a row of poses, for each of these source rows; -1 for a pose without any."""
-        count = torch.bincount(self.parent, minlength=len(self.source))
-        first, count = (count.cumsum(0) - count)[rows], count[rows]
+        first, count = (column[rows] for column in self._families)
         share = torch.rand(len(rows), generator=generator, device=rows.device)
         nth = (share * count).long().clamp_max((count - 1).clamp_min(0))
         return torch.where(count > 0, first + nth, -1)
