@@ -20,9 +20,9 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
         raise UserError(f"{name}: there are 0 poses in it, at least 1 is needed; check the file or its filters.")
     if xyz.shape[1] != 16:
         hint = {
-            17: "drop Neck/Nose, joint 9 of Human3.6M's 17",
-            32: "keep joints 0 1 2 3 6 7 8 12 13 15 17 18 19 25 26 27",
-        }.get(xyz.shape[1], "map them with 'poseaug convert'")
+            17: "drop Neck/Nose, joint 9 of Human3.6M's 17, or add ?joints=h36m17 where they are these",
+            32: "keep joints 0 1 2 3 6 7 8 12 13 15 17 18 19 25 26 27, or add ?joints=h36m32 where they are these",
+        }.get(xyz.shape[1], "docs/data.md lists their order")
         raise UserError(f"{name}: poses have {xyz.shape[1]} joints, PoseAug uses 16; {hint}.")
     if tuple(uv.shape) != (*xyz.shape[:2], 2):
         raise UserError(

@@ -124,3 +124,40 @@ def test_every_reader_is_named():
     assert {".npz", ".h5", ".hdf5", ".bvh", ".amc", ".asf", "demo"} <= set(READERS)
     with pytest.raises(UserError, match="source_test"):
         read_poses("demo:nothing")
+
+
+@pytest.mark.parametrize("joints", [17, 32])
+def test_joints_of_human36m_in_plain_arrays(tmp_path, poses, joints):
+    """Refused with the remedy, which works."""
+    places = {17: [*range(9), *range(10, 17)], 32: [0, 1, 2, 3, 6, 7, 8, 12, 13, 15, 17, 18, 19, 25, 26, 27]}[joints]
+    columns = {"cam": poses.camera.numpy()}
+    for key, column in (("pose3d", poses.xyz), ("pose2d", poses.uv)):
+        columns[key] = np.full((len(poses), joints, column.shape[-1]), 0.5, np.float32)
+        columns[key][:, places] = column
+    np.savez(tmp_path / "more.npz", **columns)
+    with pytest.raises(UserError, match=f"joints=h36m{joints}"):
+        read_poses(tmp_path / "more.npz")
+    read = read_poses(f"{tmp_path / 'more.npz'}?joints=h36m{joints}")
+    assert torch.equal(read.xyz, poses.xyz) and torch.equal(read.uv, poses.uv)
+    with pytest.raises(UserError, match="does not fit"):
+        read_poses(f"{tmp_path / 'more.npz'}?joints=h36m{49 - joints}")
+
+
+def test_subjects_and_stride_of_plain_arrays(tmp_path, poses):
+    path = write_arrays(poses, tmp_path / "poses.h5")
+    one = read_poses(f"{path}?subjects=6&stride=4")
+    assert one.subjects() == [6] and set((one.tag[:, 2] % 4).tolist()) == {0} and one.name == "poses 6"
+    with pytest.raises(UserError, match="subjects names '5'; there are 6, 7"):
+        read_poses(f"{path}?subjects=5")
+
+
+def test_a_path_that_exists_has_no_options(tmp_path, poses):
+    path = write_arrays(poses, tmp_path / "what?subjects=6.h5")
+    assert same(read_poses(path), poses)
+
+
+def test_motion_capture_has_its_own_rig_rate_and_seed(folder):
+    assert same(read_poses(f"{folder}?rig=wild&fps=15&seed=3"), read_poses(folder, rig="wild", fps=15, seed=3))
+    for query, word in (("rig=moon", "moon"), ("fps=-1", "from 0"), ("rgi=lab", "did you mean 'rig'")):
+        with pytest.raises(UserError, match=word):
+            read_poses(f"{folder}?{query}")
