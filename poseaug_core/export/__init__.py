@@ -14,6 +14,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.export import augmentation, curves, distributions, kcs, qualitative
 from poseaug_core.export.page import FORMATS, WIDTHS, Page, check_target, drawing, save
 from poseaug_core.export.shown import Shown
+from poseaug_core.judged import judged_skeleton
 from poseaug_core.palette import LIGHT, THEMES, Theme
 from poseaug_core.snapshot import Snapshot
 
@@ -67,7 +68,7 @@ def figure(
     dpi: int = 300,
     theme: str | Theme = "light",
 ) -> Path:
-    """Write one of FIGURES of a run (read, steps, metrics) to ``out``, whole or not at all, and return its path.
+    """Write one of FIGURES of a run (read, steps, metrics, config) to ``out``, whole or not at all; return its path.
 
     snapshot: 'last', 'first', a training step (the last one recorded up to it) or a Snapshot.
     rows: probe poses, in place of the single ``row``. columns: title -> snapshot (as above), or views of a baseline,
@@ -89,6 +90,8 @@ def figure(
         metrics=run.metrics(since=0)[0] if curves_of else (),
         controls=_controls(run) if curves_of else {},
         smoothing=smoothing,
+        skeleton=judged_skeleton(run.config),
+        config=run.config,
     )
     return save(draw(name, shown, theme if isinstance(theme, Theme) else THEMES[theme], width_mm), out, dpi)
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from poseaug_core.controls import KNOBS
 from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, style_axes, text_width
 from poseaug_core.export.shown import Shown
 from poseaug_core.palette import STAGE_TITLES, Theme, mix
@@ -16,8 +17,8 @@ EDGE, GAP, HEAD, TALL, FOOT, LEGEND = 1.5, 7.0, 6.5, 34.0, 10.5, 3.6  # millimet
 LEFT, RIGHT = 8.0, 2.0  # room for the numbers of the upright axis, and for half the last of the other
 LOSSES = {
     "augmentor": "augmentor", "adversarial3d": "3D adv.", "adversarial2d": "2D adv.",
-    "feedback_ba": "feedback BA", "feedback_rt": "feedback RT", "range_ba": "BA range", "limit_bl": "BL limit",
-    "d3d": "D 3D", "d2d": "D 2D",
+    "feedback": "feedback", "feedback_ba": "feedback BA", "feedback_rt": "feedback RT", "range_ba": "BA range",
+    "limit_bl": "BL limit", "d3d": "D 3D", "d2d": "D 2D",
 }  # fmt: skip
 ACCURACIES = {"d3d_real": "3D, real", "d3d_fake": "3D, augmented", "d2d_real": "2D, real", "d2d_fake": "2D, augmented"}
 
@@ -94,8 +95,8 @@ def _losses(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: Theme
     stage = theme.stage
     colours = {
         "augmentor": theme.text, "adversarial3d": theme.accent, "adversarial2d": theme.good, "feedback_ba": stage("ba"),
-        "feedback_rt": stage("rt"), "range_ba": stage("ba"), "limit_bl": stage("bl"), "d3d": theme.bad,
-        "d2d": theme.bad,
+        "feedback": stage("rt"), "feedback_rt": stage("rt"), "range_ba": stage("ba"), "limit_bl": stage("bl"),
+        "d3d": theme.bad, "d2d": theme.bad,
     }  # fmt: skip
     handles, positive = [], False
     for name, label in LOSSES.items():
@@ -136,6 +137,10 @@ def _hardness(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: The
             axes.fill_between(steps, low, high, color=band, linewidth=0, zorder=1)
             axes.plot(steps, beta, color=mix(panel_colour(theme), colour, 0.55), linewidth=0.6,
                       linestyle=(0, (1, 1.6)), zorder=1.5)  # fmt: skip
+        elif stage == "rt" and (beta := _control(shown, "beta", steps)) is not None:
+            # Eq. 9 as printed: a loss beta times the original's is an error about sqrt(beta) times as large.
+            axes.plot(steps, np.sqrt(beta), color=mix(panel_colour(theme), colour, 0.55), linewidth=0.6,
+                      linestyle=(0, (1, 1.6)), zorder=1.5)  # fmt: skip
         _plot(axes, series[f"hardness/{stage}"], shown.smoothing, theme, colour)
         handles.append((STAGE_TITLES[stage], colour, False))
     axes.set_ylim(bottom=0)
@@ -143,7 +148,9 @@ def _hardness(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: The
 
 
 def _control(shown: Shown, name: str, steps: np.ndarray) -> np.ndarray | None:
-    """A control at each of the steps: as recorded, else the snapshot's throughout, else None."""
+    """A control at each of the steps: as recorded, else the snapshot's throughout; None where the run reads none."""
+    if not KNOBS[name].in_use(shown.config):
+        return None
     if name in shown.controls and len(shown.controls["step"]):
         return np.interp(steps, shown.controls["step"], np.asarray(shown.controls[name], float))
     value = shown.snapshot.controls.get(name)

@@ -10,10 +10,13 @@ from matplotlib.patches import Rectangle
 
 from poseaug_core.export.page import SMALL, TITLE, Page, panel_colour, style_axes
 from poseaug_core.export.shown import Shown
+from poseaug_core.judged import NO_3D
 from poseaug_core.palette import Theme, mix
 from poseaug_core.skeleton import Skeleton
 
 EDGE, GAP, HEAD, NAMES, BAR = 1.5, 3.0, 7.0, 23.0, 11.0  # millimetres; NAMES: bone names left of the matrices
+#: A single part's panel is no wider.
+WIDEST = 84.0
 #: Up-right figure for the little body in each part's title: joint positions (right, up) in its own units.
 ICON = np.array([
     [0, 0], [-0.25, 0], [-0.3, -0.75], [-0.32, -1.5], [0.25, 0], [0.3, -0.75], [0.32, -1.5], [0, 0.42], [0, 0.85],
@@ -29,12 +32,14 @@ def _names(width: float) -> float:
 def _sizes(width: float, parts: int) -> tuple[int, float, float, float]:
     """Score panels a line, their width and height, side of a matrix."""
     across = parts if width > 120 else (parts + 1) // 2
-    panel = (width - 2 * EDGE - (across - 1) * GAP) / across
+    panel = min((width - 2 * EDGE - (across - 1) * GAP) / across, WIDEST)
     matrix = (width - 2 * EDGE - 2 * GAP - _names(width) - BAR) / 3
     return across, panel, 24.0, matrix
 
 
 def height(width: float, shown: Shown) -> float:
+    if not shown.skeleton.parts:
+        return 2 * EDGE + HEAD
     across, _, tall, matrix = _sizes(width, len(shown.skeleton.parts))
     lines = -(-len(shown.skeleton.parts) // across)
     return EDGE + HEAD + lines * (tall + 12) + 2 + HEAD + matrix + (7 if width > 120 else 10) + EDGE
@@ -42,8 +47,11 @@ def height(width: float, shown: Shown) -> float:
 
 def draw(page: Page, shown: Shown) -> None:
     snapshot, theme, row = shown.snapshot, page.theme, shown.rows[0]
+    if not shown.skeleton.parts:
+        page.text(EDGE, EDGE + 0.6, NO_3D, TITLE, theme.muted)
+        return
     across, panel, tall, matrix = _sizes(page.width, len(shown.skeleton.parts))
-    low, high = np.percentile(snapshot.scores3d, (0.5, 99.5))
+    low, high = np.nanpercentile(snapshot.scores3d, (0.5, 99.5))
     limits = min(low, -0.1) - 0.1, max(high, 1.1) + 0.1
     _draw_heading(page, snapshot.scores3d.shape[1])
     top = EDGE + HEAD
@@ -63,7 +71,9 @@ def draw(page: Page, shown: Shown) -> None:
     bar.set_yticks((0, 0.5, 1), ("−1", "0", "1"))
     bar.yaxis.tick_right()
     bar.tick_params(colors=theme.muted, labelsize=SMALL, length=0, pad=1.5)
-    notes = ["cosines between bones", "faded cells are in no part: the discriminator never sees them"]
+    notes = ["cosines between bones"]
+    if len(shown.skeleton.parts) > 1:
+        notes.append("faded cells are in no part: the discriminator never sees them")
     for line, note in enumerate([" · ".join(notes)] if page.width > 120 else notes):
         page.text(EDGE + _names(page.width), top + HEAD + matrix + 2 + 3 * line, note, SMALL, theme.muted)
 
@@ -120,7 +130,7 @@ def _draw_icon(axes: Axes, skeleton: Skeleton, part: str, theme: Theme) -> None:
     chosen = [bone in skeleton.parts[part] for bone in range(skeleton.bone_count)]
     for lit in (False, True):
         lines = [ICON[list(edge)] for edge, on in zip(skeleton.edges, chosen, strict=True) if on == lit]
-        colour, width = (theme.parts[part], 1.3) if lit else (quiet, 0.8)
+        colour, width = (theme.parts.get(part, theme.text), 1.3) if lit else (quiet, 0.8)
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="round"), autolim=False)
     axes.set(xlim=(-1.1, 1.1), ylim=(-1.65, 1.45))
 
@@ -135,7 +145,7 @@ def _diverging(theme: Theme) -> LinearSegmentedColormap:
 
 def _draw_matrix(axes: Axes, values: np.ndarray, colours, theme: Theme, skeleton: Skeleton, named: bool) -> None:
     """(15, 15) cosines with bones grouped by the part whose colour they wear."""
-    order = sorted(range(skeleton.bone_count), key=lambda bone: list(skeleton.parts).index(skeleton.paint[bone]))
+    order = sorted(range(skeleton.bone_count), key=lambda bone: list(theme.parts).index(skeleton.paint[bone]))
     n, ground = len(order), panel_colour(theme)
     seen = np.zeros((n, n), bool)
     for bones in skeleton.parts.values():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from poseaug_core.config import Config
 from poseaug_core.diversity import Views
 from poseaug_core.errors import UserError
 from poseaug_core.skeleton import HUMAN16, Skeleton
@@ -21,6 +22,7 @@ class Shown:
     columns: title -> further snapshot, or views of a baseline, beside the first in 'distributions'. metrics: rows of
     Run.metrics and smoothing, the weight 0..1 that a curve gives its past, in 'curves'. controls: name -> (k,) values
     in force at controls['step'], for the beta bands; without them the snapshot's own are drawn throughout.
+    skeleton: with the parts that the run's 3D discriminator judges. config: of the run.
     """
 
     snapshot: Snapshot
@@ -30,6 +32,7 @@ class Shown:
     controls: Mapping[str, np.ndarray] = field(default_factory=dict)
     smoothing: float = 0.0
     skeleton: Skeleton = HUMAN16
+    config: Config = field(default_factory=Config)
 
     def __post_init__(self):
         if not self.rows:

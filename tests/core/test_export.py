@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from poseaug_core.config import Config, make_config
 from poseaug_core.errors import UserError
 from poseaug_core.export import FIGURES, Shown, draw, figure, save
 from poseaug_core.export.body import View, alignment, capsule
@@ -29,14 +30,14 @@ class FakeRun:
 
     path = Path("runs/fake")
 
-    def __init__(self, steps=(0, 100, 200)):
-        self.recorded = steps
+    def __init__(self, steps=(0, 100, 200), config=None, **judged):
+        self.recorded, self.config, self.judged = steps, config or Config(), judged
 
     def steps(self):
         return np.array(self.recorded, np.int64)
 
     def read(self, k):
-        return make_snapshot(self.recorded[k], probe=4)
+        return make_snapshot(self.recorded[k], probe=4, **self.judged)
 
     def series(self, column):
         ramp = np.linspace(0, 1, len(self.recorded))
@@ -204,3 +205,29 @@ def test_capsule_outlines_both_circles():
     outline = capsule(np.array([0.0, 0]), np.array([2.0, 0]), 0.5, 0.25, corners=60)
     assert outline.min(0) == pytest.approx([-0.5, -0.5], abs=2e-3)
     assert outline[:, 0].max() == pytest.approx(2.25, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts", "said"),
+    [
+        ({"preset": "paper"}, 5, "left arm"),
+        ({"discriminator3d": "whole_body"}, 1, "whole body"),
+        ({"discriminator3d": "none"}, 0, "no 3D discriminator"),
+        ({"augmentation": "evolution"}, 0, "no 3D discriminator"),
+    ],
+    ids=str,
+)
+def test_figures_show_what_the_run_judges(tmp_path, overrides, parts, said):
+    run = FakeRun(config=make_config(**overrides), parts=parts, judged_2d=parts > 0)
+    for name in ("kcs", "augmentation"):
+        text = figure(run, name, tmp_path / f"{name}.svg", width_mm="single").read_text()
+        assert "nan" not in text
+        assert name != "kcs" or said in text
+
+
+def test_bands_are_those_of_the_form_of_feedback(tmp_path):
+    def band(**overrides):
+        text = figure(FakeRun(config=make_config(**overrides)), "curves", tmp_path / "a.svg").read_text()
+        return text.count("FillBetween")
+
+    assert band() > band(preset="paper")
