@@ -18,11 +18,8 @@ from poseaug_core.keypoints import Keypoints
 from poseaug_core.lifted_files import LiftedPoses
 from poseaug_core.metrics import joint_values, summarise
 from poseaug_core.poses import Poses
-from poseaug_core.readers import read_poses
-from poseaug_core.readers.keypoint_arrays import holds_keypoints
+from poseaug_core.readers import is_flat, read_keypoints, read_poses
 from poseaug_core.readers.keypoint_images import find_image, load_image
-from poseaug_core.readers.keypoint_json import read_keypoint_file
-from poseaug_core.readers.spec import parse_spec
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.storage import require_space
 from poseaug_core.trained import Trained, open_estimator
@@ -108,18 +105,12 @@ def errors_of(answers: np.ndarray, poses: Poses) -> dict[str, float]:
 
 
 def read_2d(spec: str | Path, progress: Progress | None = None) -> Keypoints | Poses:
-    """What is to be lifted: keypoint files and folders as Keypoints, all other sets as Poses, whose 2D is lifted.
+    """What is to be lifted: 2D keypoints alone as Keypoints, all other sets as Poses, whose 2D is lifted.
 
-    spec: see readers.keypoint_json.read_keypoint_file and readers.read_poses. Raises UserError.
+    spec: see readers.read_keypoints and readers.read_poses. Raises UserError.
     """
-    path = parse_spec(spec).path
-    if path.is_dir():
-        frames = any(file.suffix.lower() == ".json" for file in path.iterdir())
-        return read_keypoint_file(spec, progress) if frames else read_poses(spec, progress=progress)
-    suffix = path.suffix.lower()
-    if suffix in (".json", ".npy") or suffix == ".npz" and path.is_file() and holds_keypoints(path):
-        return read_keypoint_file(spec, progress)
-    return read_poses(spec, progress=progress)
+    read = read_keypoints if is_flat(spec) else read_poses
+    return read(spec, progress=progress)
 
 
 def as_lifted(

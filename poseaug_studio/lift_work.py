@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,33 +44,31 @@ class Source:
 
 
 def is_keypoints(paths: Sequence[Path]) -> bool:
-    """Whether one thing was chosen that is read as 2D keypoints, told by its name and, of .npz, its header."""
-    from poseaug_core.readers.spec import parse_spec
-
+    """Whether one thing was chosen that is read as 2D keypoints, by its name and header; loads no reader for that."""
     if len(paths) != 1:
         return False
+    path = paths[0] if paths[0].exists() else Path(str(paths[0]).partition("?")[0])
     try:
-        path = parse_spec(paths[0]).path
-    except UserError:
+        if path.is_dir():
+            frames = not (path / "config.toml").exists() and next(path.glob("*.json"), None) is not None
+            return frames and next(path.glob("*.[bB][vV][hH]"), None) is None
+        if path.suffix.lower() == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                return "keypoints.npy" in archive.namelist() and "pose3d.npy" not in archive.namelist()
+        if path.suffix.lower() == ".mat":
+            with open(path, "rb") as file:
+                return file.read(10) == b"MATLAB 5.0"  # MPII and LSP; sets with 3D are HDF5
+        return path.suffix.lower() in ENDINGS and path.is_file()
+    except (OSError, zipfile.BadZipFile):
         return False  # who opens it will say what is wrong
-    if path.is_dir():
-        frames = not (path / "config.toml").exists() and next(path.glob("*.json"), None) is not None
-        return frames and next(path.glob("*.[bB][vV][hH]"), None) is None
-    if path.suffix.lower() == ".npz" and path.is_file():
-        from poseaug_core.readers.keypoint_arrays import holds_keypoints
-
-        try:
-            return holds_keypoints(path)
-        except UserError:
-            return False  # who reads it will say what is wrong
-    return path.suffix.lower() in ENDINGS and path.exists()
 
 
 def read(spec: str, progress: Progress | None = None) -> Source:
     """Keypoints, or the 2D of any set of poses. Raises UserError, Cancelled."""
     from poseaug_core.keypoints import Keypoints
     from poseaug_core.lifting import read_2d, row_names
-    from poseaug_core.readers.keypoint_json import image_folder
+    from poseaug_core.readers.keypoint_images import image_folder
+    from poseaug_core.readers.spec import parse_spec
 
     table = read_2d(spec, progress)
     if len(table) > MOST:
@@ -78,7 +77,7 @@ def read(spec: str, progress: Progress | None = None) -> Source:
         several = len(table.image.unique()) < len(table)
         return Source(
             spec, table.name, tuple(row_names(table)), table.uv.numpy(), table.confidence.numpy(), table.size.numpy(),
-            None, table.notes, image_folder(spec), several,
+            None, table.notes, image_folder(parse_spec(spec)), several,
         )  # fmt: skip
     sure = np.ones(table.uv.shape[:2], np.float32)
     note = f"{len(table):,} poses with their 3D: what is lifted is their 2D, and errors are shown."

@@ -88,9 +88,10 @@ def _draw(table, spec, rows, answers, others, lifter, baseline, figure, width_mm
     from poseaug_core.export.page import save
     from poseaug_core.keypoints import Keypoints
     from poseaug_core.lifting import examples, spread, title_of
-    from poseaug_core.readers.keypoint_json import image_folder
+    from poseaug_core.readers.keypoint_images import image_folder
+    from poseaug_core.readers.spec import parse_spec
 
-    folder = image_folder(spec) if isinstance(table, Keypoints) else None
+    folder = image_folder(parse_spec(spec)) if isinstance(table, Keypoints) else None
     drawn = examples(table, rows or spread(len(table), DRAWN), answers, others, folder)
     titles = (title_of(lifter), title_of(baseline) if baseline else "")
     return save(draw_lifted(drawn, *titles, width_mm=width_mm), Path(figure))

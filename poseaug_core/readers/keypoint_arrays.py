@@ -13,14 +13,6 @@ from poseaug_core.readers.npz_file import explained, open_npz
 KEYS = ("keypoints", "confidence", "scores", "images", "width", "height")
 
 
-def holds_keypoints(path: Path) -> bool:
-    """Whether a .npz or .npy file has keypoints rather than 3D poses, by its headers alone; UserError if damaged."""
-    if path.suffix.lower() == ".npy":
-        return True
-    with open_npz(path) as file:
-        return "keypoints" in file.headers and "pose3d" not in file.headers
-
-
 def read_keypoint_arrays(path: Path) -> People:
     """The people of ``keypoints`` (n, k, 2 or 3): x, y and, where given, confidence in 0..1.
 

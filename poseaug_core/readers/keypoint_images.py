@@ -7,7 +7,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from poseaug_core.errors import UserError
+from poseaug_core.readers.spec import Spec
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def image_folder(spec: Spec) -> Path:
+    """Where the images of keypoints are looked for: ?images (also as seen from the file), or 'images' or beside it.
+
+    Raises UserError for an ``images`` that is no folder.
+    """
+    beside = spec.path if spec.path.is_dir() else spec.path.parent
+    if "images" not in spec.options:
+        return beside / "images" if (beside / "images").is_dir() else beside
+    named = spec.options["images"]
+    found = next((folder for folder in (Path(named), beside / named) if named and folder.is_dir()), None)
+    if found is None:
+        raise UserError(f"{spec.text}: images is '{named}', which is no folder; name the folder of the images.")
+    return found
 
 
 def find_image(folder: str | Path, name: str) -> Path | None:

@@ -16,6 +16,7 @@ from poseaug_core.keypoints import PORTRAIT, Keypoints, normalised
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.keypoint_arrays import read_keypoint_arrays
 from poseaug_core.readers.keypoint_formats import People, frames, load_json, people_of
+from poseaug_core.readers.keypoint_images import image_folder
 from poseaug_core.readers.keypoint_sizes import UNITS, find_sizes, find_units
 from poseaug_core.readers.spec import parse_spec
 
@@ -24,13 +25,17 @@ OPTIONS = ("layout", "person", "width", "height", "images", "units")
 
 @dataclass(frozen=True)
 class Options:
-    """What follows the '?' of a spec. person: of those in an image, best first; None for all of them."""
+    """What follows the '?' of a spec. person: of those in an image, best first; None for all of them.
+
+    folder: where images are looked for; images: whether the user named it.
+    """
 
     layout: str = ""
     person: int | None = 0
     width: int = 0
     height: int = 0
-    images: str = ""
+    folder: Path = Path()
+    images: bool = False
     units: str = ""
 
 
@@ -104,18 +109,10 @@ def _normalised(xy: np.ndarray, size: np.ndarray, units: str) -> tuple[np.ndarra
     return uv, [f"{which} portrait: padded to squares, half on each side."] if portrait else []
 
 
-def image_folder(spec: str | Path) -> Path:
-    """Where the images of keypoints are looked for: ?images, else beside the file, or in the folder of frames."""
-    path, options = _options(spec)
-    return Path(options.images) if options.images else path if path.is_dir() else path.parent
-
-
 def _options(spec: str | Path) -> tuple[Path, Options]:
     spec = parse_spec(spec)
     spec.only(*OPTIONS)
     given = spec.options
-    if given.get("images") and not Path(given["images"]).is_dir():
-        raise UserError(f"{spec.text}: images is '{given['images']}', which is no folder; name the images' folder.")
     if ("width" in given) != ("height" in given):
         raise UserError(f"{spec.text}: width and height belong together; give both, as in ?width=1280&height=720.")
     return spec.path, Options(
@@ -123,7 +120,8 @@ def _options(spec: str | Path) -> tuple[Path, Options]:
         person=None if given.get("person") == "all" else spec.number("person", 0, 0, 1000),
         width=spec.number("width", 0, 1, 100_000) if "width" in given else 0,
         height=spec.number("height", 0, 1, 100_000) if "height" in given else 0,
-        images=given.get("images", ""),
+        folder=image_folder(spec),
+        images="images" in given,
         units=spec.choice("units", ("", *UNITS), ""),
     )
 

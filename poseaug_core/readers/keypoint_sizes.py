@@ -20,11 +20,12 @@ FAR = 1.5
 
 
 class Given(Protocol):
-    """width, height: pixels, 0 where not given. images: a folder, or ''."""
+    """width, height: pixels, 0 where not given. folder: of the images; images: whether the user named it."""
 
     width: float
     height: float
-    images: str
+    folder: Path
+    images: bool
 
 
 def find_units(points: np.ndarray, asked: str, path: Path) -> tuple[str, list[str]]:
@@ -60,7 +61,7 @@ def find_sizes(
     else:
         size, source = np.array([known.get(name, (0, 0)) for name in names], dtype=np.float64), "the file"
     size = np.where(np.isfinite(size) & (size >= 1), size, 0).astype(np.float64)
-    folder = Path(given.images) if given.images else path.parent if path.is_file() else path
+    folder = given.folder
     for number in np.flatnonzero((size == 0).any(1)):
         found = find_image(folder, names[number])
         size[number] = (image_size(found) if found else None) or (0, 0)
