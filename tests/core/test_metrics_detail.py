@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from poseaug_core.breakdown import SIDES, Breakdown, action_of, part_joints
+from poseaug_core.checkpoints import write_checkpoint
+from poseaug_core.cli import main
 from poseaug_core.commands.evaluate import SIDES as OFFERED
+from poseaug_core.estimators import make_estimator
 from poseaug_core.evaluation import evaluate, evaluate_detail
 from poseaug_core.metrics import METRICS, PROTOCOLS, auc, joint_errors, joint_values, pck, summarise
+from poseaug_core.readers.arrays import write_arrays
 from poseaug_core.skeleton import HUMAN16
 from tests.core.small import small_poses
 
@@ -142,3 +148,22 @@ def test_poses_without_names_of_clips_are_told_by_number(pred, poses):
 
 def test_the_command_offers_every_side():
     assert OFFERED == SIDES
+
+
+def test_the_command_prints_and_writes_what_is_asked_for(tmp_path, poses):
+    estimator = make_estimator("simple_baseline", 16)
+    tensors = {f"estimator.{name}": value for name, value in estimator.state_dict().items()}
+    meta = {"estimator": {"name": "simple_baseline", "width": 16}}
+    checkpoint = write_checkpoint(tmp_path / "net.safetensors", tensors, meta)
+    write_arrays(poses, tmp_path / "poses.npz")
+    words = ["evaluate", str(checkpoint), "--on", str(tmp_path / "poses.npz"), "--by", "action", "--by", "joint"]
+    (found,) = json.loads(CliRunner().invoke(main, [*words, "--json", "--protocol", "3dhp14"]).stdout)["sets"]
+    assert list(found["by"]) == ["action", "joint"]
+    assert set(found["by"]["action"]["Sitting"]) == {"poses", *(f"3dhp14/{name}" for name in METRICS)}
+    assert found["by"]["joint"]["pelvis"]["3dhp14/mpjpe"] is None
+    detail = evaluate_detail(estimator, poses, flip=True)
+    assert found["by"]["action"]["Walking"]["3dhp14/auc"] == pytest.approx(detail.by("action")["Walking"]["3dhp14/auc"])
+    printed = CliRunner().invoke(main, words).stdout
+    sixteen, fourteen = printed.split("By joint on ")[1:]
+    assert "pelvis" in sixteen and "pelvis" not in fourteen.split("poseaug16 counts")[0]
+    assert found["note"] in printed and detail.note().split(" changes ")[1] in printed
