@@ -2,7 +2,7 @@
 
 Nothing is learnt, so it says how much of an augmentation's gain is due to its ranges alone. The default ranges suit
 cameras that stand anywhere around people and look slightly down; on the one small set of wild cameras that it was
-recorded on, they beat PoseAug (docs/results), because they were chosen with such cameras in mind: a range is
+recorded on, they beat PoseAug (docs/baselines.md), because they were chosen with such cameras in mind: a range is
 knowledge of the test set if it is chosen for it.
 """
 
