@@ -14,11 +14,13 @@ from poseaug_core.geometry import mirror
 from poseaug_core.poses import Poses
 
 Progress = Callable[[float, str], bool | None]
+#: Poses at once: the graph networks' activations stay in a CPU's cache (SemGCN takes half the time of 4096).
+BATCH = 512
 
 
 @torch.no_grad()
 def estimate(
-    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = 4096, progress: Progress | None = None
+    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = BATCH, progress: Progress | None = None
 ) -> Float[Tensor, "n 16 3"]:
     """The estimator's answers in evaluation mode, root-relative metres.
 
@@ -49,14 +51,14 @@ def estimate(
 
 
 def evaluate(
-    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = 4096, progress: Progress | None = None
+    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = BATCH, progress: Progress | None = None
 ) -> dict[str, float]:
     """Every metric under every protocol: {'poseaug16/mpjpe': mm, ..., '3dhp14/auc': percent}."""
     return evaluate_detail(estimator, poses, flip, batch_size, progress).overall()
 
 
 def evaluate_detail(
-    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = 4096, progress: Progress | None = None
+    estimator: nn.Module, poses: Poses, flip: bool = False, batch_size: int = BATCH, progress: Progress | None = None
 ) -> Breakdown:
     """The same, to be asked also for single actions, joints, parts, subjects and views."""
     return Breakdown.of(estimate(estimator, poses, flip, batch_size, progress), poses)

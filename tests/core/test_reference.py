@@ -124,7 +124,7 @@ def test_metrics(reference):
     assert metrics.auc(errors).mean().item() == pytest.approx(arrays["auc"].item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["simple_baseline", "vpose"])
+@pytest.mark.parametrize("name", ["simple_baseline", "semgcn", "st_gcn", "vpose"])
 def test_estimator(reference, name):
     arrays = load(reference / f"estimator_{name}.npz")
     estimator = make_estimator(name).eval()
