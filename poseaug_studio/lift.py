@@ -27,6 +27,7 @@ from poseaug_studio.jobs import Job
 from poseaug_studio.library import Entry
 from poseaug_studio.lift_bodies import Bodies
 from poseaug_studio.lift_image import InputView
+from poseaug_studio.lift_options import LiftOptions, parted
 from poseaug_studio.lift_side import LiftSide
 from poseaug_studio.lift_track import FrameTrack
 from poseaug_studio.segments import Segments
@@ -59,7 +60,7 @@ class LiftPage(QWidget):
         self.source: lift_work.Source | None = None
         self.answers: dict[str, np.ndarray] = {}  # of the shown source, by estimator
         self.jobs: dict[str, Job] = {}  # lifting now, by estimator
-        self.row = 0
+        self.row, self.asked = 0, ""
         self.choose_path = self._ask_path
         self.input, self.bodies = InputView(theme), Bodies(theme, opengl=opengl)
         self.side, self.track = LiftSide(theme), FrameTrack(theme)
@@ -125,10 +126,11 @@ class LiftPage(QWidget):
         tools.setContentsMargins(12, 8, 10, 8)
         self.close_up = Segments(self.theme, ("Whole image", "Close-up"), self)
         self.close_up.changed.connect(lambda i: self.input.set_whole(i == 0))
-        self.folder = QPushButton("Images…", objectName="quiet", toolTip="Choose the folder of the images")
-        self.folder.clicked.connect(self.choose_images)
+        self.how = QPushButton("Reading…", objectName="quiet", enabled=False)
+        self.how.setToolTip("Joints, person, image size and images, where what was found is not right")
+        self.how.clicked.connect(lambda: self.ask_how())
         heading = QLabel("2D input", objectName="title")
-        for part in (heading, self.close_up, self.folder):
+        for part in (heading, self.close_up, self.how):
             tools.addWidget(part)
         tools.insertStretch(1, 1)
         column.addLayout(tools)
@@ -204,18 +206,26 @@ class LiftPage(QWidget):
         if name:
             self.open_spec(name)
 
-    def choose_images(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "The folder of the images")
-        if name and self.source is not None:
-            place = self.source.spec.split("?images=")[0]
-            self.open_spec(f"{place}?images={name}" if self.source.truth is None else place)
+    def ask_how(self, message: str = "") -> None:
+        """Let the user say how the keypoints are read, and read them anew."""
+        dialog = LiftOptions(self.asked, message, self)
+        dialog.chosen.connect(self.open_spec)
+        dialog.open()
 
     def open_spec(self, spec: str) -> Job:
         """Read keypoints (see readers.keypoint_json for what may follow the name) and lift them."""
-        name = Path(spec.split("?")[0]).name
+        self.asked = spec
+        self.how.setEnabled(True)
+        name = Path(parted(spec)[0]).name
         job = self.background(f"Reading {name}", lambda progress: lift_work.read(spec, progress))
         job.done.connect(self._opened)
+        job.failed.connect(self._refused)
         return job
+
+    def _refused(self, sentence: str) -> None:
+        """What the file leaves open the user can say at once."""
+        if "add ?" in sentence:
+            self.ask_how(sentence)
 
     def _opened(self, source: lift_work.Source) -> None:
         for job in self.jobs.values():
@@ -228,7 +238,8 @@ class LiftPage(QWidget):
         self.title.setText(source.name)
         self.track.set_frames(source.names, source.confidence)
         self.bodies.set_truth_known(source.truth is not None)
-        self.folder.setVisible(source.truth is None)
+        self.how.setVisible(source.truth is None)
+        self.input.wants_image = source.truth is None
         self._lift()
 
     def _lift(self) -> None:

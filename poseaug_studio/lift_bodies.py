@@ -122,7 +122,8 @@ class Bodies(QWidget):
         self.presets.changed.connect(lambda i: self.camera.look(list(PRESETS)[i]))
         self.reset = Push(self.theme, "Reset", self)
         self.reset.pressed.connect(self.camera.reset)
-        row.addWidget(QLabel("Ghost", objectName="muted"))
+        self.label = QLabel("Ghost", objectName="muted")
+        row.addWidget(self.label)
         row.addWidget(self.ghosts)
         row.addStretch(1)
         row.addWidget(self.presets)
@@ -177,4 +178,6 @@ class Bodies(QWidget):
 
     def resizeEvent(self, event) -> None:
         super().resizeEvent(event)
+        tools = sum(tool.sizeHint().width() for tool in (self.label, self.ghosts, self.presets, self.reset))
+        self.presets.setVisible(self.width() > tools + 50)
         self._place_hint()

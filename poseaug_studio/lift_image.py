@@ -26,7 +26,7 @@ class InputView(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None):
         super().__init__(parent)
         self.theme = theme
-        self.whole = True
+        self.whole = self.wants_image = True
         self._frame: tuple[np.ndarray, np.ndarray, np.ndarray, Path | None] | None = None
         self._images: OrderedDict[Path, QImage] = OrderedDict()
         self.setMinimumSize(200, 160)
@@ -112,7 +112,7 @@ class InputView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(border)
         self._paint_person(painter, origin + uv * scale, confidence, image is not None)
-        if image is None and path is None:
+        if image is None and self.wants_image:
             painter.setFont(plot_font(self.font(), 0.9))
             painter.setPen(QColor(self.theme.muted))
             painter.drawText(self.rect().adjusted(14, 0, 0, -8), Qt.AlignmentFlag.AlignBottom, "no image found")

@@ -16,6 +16,7 @@ from poseaug_core.readers.arrays import write_arrays
 from poseaug_studio import lift_work
 from poseaug_studio.lift import LiftPage
 from poseaug_studio.lift_image import InputView
+from poseaug_studio.lift_options import LiftOptions
 from poseaug_studio.theme import DARK, LIGHT
 from tests.core.detectors import SIZE, annotations, detected, moving_uv, pixels
 from tests.core.small import small_poses
@@ -96,6 +97,26 @@ def test_a_baseline_stands_beside_and_is_told_apart(qtbot, window, keypoints):
     qtbot.waitUntil(lambda: page.bodies.views.draws > draws)
 
 
+def test_what_the_file_leaves_open_is_asked_and_read_by_clicks(qtbot, window, tmp_path):
+    cloud = np.random.default_rng(0).uniform(100, 600, (3, 17, 2))
+    np.save(tmp_path / "cloud.npy", cloud)
+    window.open_paths([tmp_path / "cloud.npy"])
+    qtbot.waitUntil(lambda: window.findChild(LiftOptions) is not None, timeout=60_000)
+    dialog, page = window.findChild(LiftOptions), window.findChild(LiftPage)
+    assert "does not tell" in window.banner.text.text() and page.source is None
+    dialog.layouts.setCurrentIndex(dialog.layouts.findData("h36m17"))
+    dialog.sides[0].setValue(1280)
+    dialog.sides[1].setValue(720)
+    click(qtbot, dialog.read)
+    qtbot.waitUntil(lambda: page.source is not None and bool(page.answers), timeout=60_000)
+    assert page.asked.endswith("cloud.npy?layout=h36m17&width=1280&height=720")
+    expected = (cloud[:, 0] - np.array(SIZE) / 2) * 2 / SIZE[0]
+    np.testing.assert_allclose(page.source.uv[:, 0], expected, atol=1e-5)
+    click(qtbot, page.how)
+    again = page.findChild(LiftOptions)
+    assert again.spec() == page.asked
+
+
 def test_play_goes_on_and_stops_when_the_page_is_left(qtbot, window, keypoints):
     page = opened(qtbot, window, keypoints)
     click(qtbot, page.track.play)
@@ -123,7 +144,7 @@ def test_keypoints_are_dropped_anywhere_and_poses_on_the_page(qtbot, window, key
     drop(window, write_arrays(small_poses(10), tmp_path / "poses.npz"))
     qtbot.waitUntil(lambda: page.source.truth is not None and bool(page.answers), timeout=60_000)
     assert page.bodies.titles.words[0][1].endswith("mm MPJPE") and "Truth" in page.bodies.ghosts.names
-    assert not page.folder.isVisible()
+    assert not page.how.isVisible()
     assert window.findChildren(LiftPage) == [page]
 
 

@@ -1,0 +1,129 @@
+"""How keypoints are read: joints, person, image size and images, where what was found by itself is not right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from poseaug_core.keypoint_maps import LAYOUTS
+
+PEOPLE = {"0": "The best of each image", "1": "The second best", "2": "The third best", "all": "Everyone"}
+UNITS = {
+    "": "Found by themselves",
+    "pixels": "Pixels",
+    "fractions": "Fractions of the image",
+    "normalised": "Normalised",
+}
+
+
+def parted(spec: str) -> tuple[str, dict[str, str]]:
+    """(path, options) of ``path?key=value&...``; a path that exists as it stands has no options."""
+    if Path(spec).exists():
+        return spec, {}
+    path, _, query = spec.partition("?")
+    return path, dict(parse_qsl(query))
+
+
+def joined(path: str, options: dict[str, str]) -> str:
+    """The spec of a path and options; empty options are left out."""
+    query = urlencode({name: value for name, value in options.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+class LiftOptions(QDialog):
+    """``chosen`` carries the spec to read instead. message: why it is asked, '' where the user wanted it."""
+
+    chosen = Signal(str)
+
+    def __init__(self, spec: str, message: str = "", parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setWindowTitle("How to read the keypoints")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.path, options = parted(spec)
+        self.layouts, self.person, self.units = QComboBox(), QComboBox(), QComboBox()
+        self.layouts.addItem("Found by themselves", "")
+        for key, layout in LAYOUTS.items():
+            self.layouts.addItem(layout.title, key)
+        for box, entries in ((self.person, PEOPLE), (self.units, UNITS)):
+            for key, title in entries.items():
+                box.addItem(title, key)
+        for box, name in ((self.layouts, "layout"), (self.person, "person"), (self.units, "units")):
+            box.setCurrentIndex(max(box.findData(options.get(name, box.itemData(0))), 0))
+        self.sides = [QSpinBox(minimum=0, maximum=100_000, specialValueText="as found") for _ in range(2)]
+        for box, name in zip(self.sides, ("width", "height"), strict=True):
+            box.setValue(int(options[name]) if options.get(name, "").isdecimal() else 0)
+        self.images = options.get("images", "")
+        self.folder = QPushButton()
+        self.folder.clicked.connect(self._choose_folder)
+        self._show_folder()
+        self.read = QPushButton("Read", objectName="primary")
+        self.read.setDefault(True)
+        self.read.clicked.connect(self._read)
+        self._arrange(message)
+
+    def _arrange(self, message: str) -> None:
+        form = QFormLayout(horizontalSpacing=20, verticalSpacing=10)
+        size = QHBoxLayout(spacing=8)
+        for part in (
+            self.sides[0],
+            QLabel("by", objectName="muted"),
+            self.sides[1],
+            QLabel("pixels", objectName="muted"),
+        ):
+            size.addWidget(part)
+        rows = (("Joints", self.layouts), ("Person", self.person), ("Image size", size), ("Coordinates", self.units),
+                ("Images", self.folder))  # fmt: skip
+        for title, box in rows:
+            form.addRow(QLabel(title, objectName="muted"), box)
+        cancel = QPushButton("Cancel", autoDefault=False)
+        cancel.clicked.connect(self.close)
+        self.folder.setAutoDefault(False)
+        buttons = QHBoxLayout(spacing=8)
+        buttons.addStretch(1)
+        buttons.addWidget(cancel)
+        buttons.addWidget(self.read)
+        outer = QVBoxLayout(self, spacing=16)
+        outer.setContentsMargins(24, 20, 24, 16)
+        outer.addWidget(QLabel(f"<b>{Path(self.path).name}</b>"))
+        if message:
+            outer.addWidget(QLabel(message, wordWrap=True, textFormat=Qt.TextFormat.PlainText))
+        outer.addLayout(form)
+        outer.addLayout(buttons)
+        self.setMinimumWidth(460)
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(
+            self, "The folder of the images", self.images or str(Path(self.path).parent)
+        )
+        if name:
+            self.images = name
+            self._show_folder()
+
+    def _show_folder(self) -> None:
+        self.folder.setText(Path(self.images).name if self.images else "Beside the file\u2026")
+        self.folder.setToolTip(self.images)
+
+    def spec(self) -> str:
+        """What is asked for, as it stands."""
+        person = self.person.currentData()
+        width, height = (str(box.value() or "") for box in self.sides)
+        options = {"layout": self.layouts.currentData(), "person": "" if person == "0" else person, "width": width}
+        return joined(self.path, options | {"height": height, "images": self.images, "units": self.units.currentData()})
+
+    def _read(self) -> None:
+        self.chosen.emit(self.spec())
+        self.close()
