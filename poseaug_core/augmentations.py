@@ -24,8 +24,8 @@ def make_augmentation(
     seconds: progress(share, text) may return False to cancel (raises Cancelled).
     """
     if config.augmentation == "random":
-        return RandomAugmentor()
+        return RandomAugmentor(config)
     if config.augmentation == "evolution":
         generator = torch.Generator(source.xyz.device).manual_seed(config.seed)
-        return evolve(source, round(config.evolution_size * len(source)), generator, progress=progress)
+        return evolve(source, round(config.evolution_size * len(source)), generator, config, progress)
     return Augmentor(config.fix_trunk, mixed=config.precision == "bfloat16")

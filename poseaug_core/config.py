@@ -14,6 +14,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.estimators import training_defaults
 from poseaug_core.estimators.own import is_own
 from poseaug_core.presets import PRESETS
+from poseaug_core.ranges import EvolutionRanges, RandomRanges
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
 
 DATA, METHOD, TRAINING, RECORD = "Data", "Method", "Training", "Recording"
@@ -23,7 +24,7 @@ RATIO, EXPONENTIAL = (*LEARNED, ("feedback_form", ("ratio",))), (*LEARNED, ("fee
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RandomRanges, EvolutionRanges):
     """Everything fixed when a run starts. Same config, same data, same machine: same run."""
 
     preset: str = setting("released", "preset", "The named settings this run started from.", group=METHOD)
@@ -129,10 +130,6 @@ class Config:
     extra_share: float = setting(
         0.5, "extra share", "Share of extra 2D poses on the real side of the 2D discriminator.",
         group=METHOD, low=0.0, high=1.0, equation="Eq. 12", where=(*LEARNED, ("discriminator2d", (True,))),
-    )  # fmt: skip
-    evolution_size: float = setting(
-        3.0, "evolution size", "Offspring for each source pose.",
-        group=METHOD, low=0.1, high=100.0, where=(("augmentation", ("evolution",)),),
     )  # fmt: skip
     # training
     seed: int = setting(0, "seed", "Seeds every draw of the run.", group=TRAINING, low=0, high=2**31 - 1)

@@ -102,10 +102,11 @@ def setting(default: Any, label: str, help: str, *, group: str, kind: str | None
 
 
 def settings_of(cls) -> dict[str, Setting]:
-    """Every Setting declared in a dataclass, by field name, in order."""
+    """Every Setting declared in a dataclass, by field name, in order; those it inherits come last."""
+    own = lambda field: field.name in cls.__dict__["__annotations__"]  # noqa: E731
     return {
         f.name: Setting(name=f.name, default=f.default, **f.metadata["setting"])
-        for f in dataclasses.fields(cls)
+        for f in sorted(dataclasses.fields(cls), key=lambda field: not own(field))
         if "setting" in f.metadata
     }
 

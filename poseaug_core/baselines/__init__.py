@@ -1,7 +1,7 @@
 """What PoseAug is compared with: the offline evolution of Li et al. (CVPR 2020), and plain random views."""
 
-from poseaug_core.baselines.evolution import Evolution, evolve
+from poseaug_core.baselines.evolution import evolve
 from poseaug_core.baselines.offspring import Evolved
-from poseaug_core.baselines.random_views import RandomAugmentor, RandomViews
+from poseaug_core.baselines.random_views import RandomAugmentor
 
-__all__ = ["Evolution", "Evolved", "RandomAugmentor", "RandomViews", "evolve"]
+__all__ = ["Evolved", "RandomAugmentor", "evolve"]

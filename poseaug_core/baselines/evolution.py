@@ -8,14 +8,15 @@ bone lengths. Children join the population, until it has grown enough.
 
 Of the release (github.com/Nicholasli1995/EvoSkeleton, libs/evolution) are the operators, rates and angles. Other than
 there: limits are learnt (joint_limits); poses are in camera frames, without a floor, so a child stands near its
-source's place, within ``shift``, instead of anywhere on the laboratory's floor before its four cameras; bone lengths
-come from the source's subjects and ``body_size``; father lines take turns, so that each source pose has children.
+source's place, within ``evolution_shift``, instead of anywhere on the laboratory's floor before its four cameras;
+bone lengths come from the source's subjects and ``evolution_body_size``; father lines take turns, so that each source
+pose has children.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,52 +29,12 @@ from poseaug_core.baselines.offspring import Evolved
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import project, rigid
 from poseaug_core.poses import Poses
-from poseaug_core.settings import setting
+from poseaug_core.ranges import RELEASED_EVOLUTION, EvolutionRanges
 from poseaug_core.skeleton import HUMAN16
 
 Progress = Callable[[float, str], bool | None]
-GROUP = "Evolution"
 #: Generations in a row that may leave no child before the source is given up.
 BARREN = 20
-
-
-@dataclass(frozen=True)
-class Evolution:
-    """Rates and ranges; names in brackets are the release's, whose defaults they have."""
-
-    fraction: float = setting(
-        0.05, "pairs", "Pairs of parents in a generation, of the population (F).", group=GROUP, low=1e-4, high=0.5
-    )
-    turn_rate: float = setting(
-        0.3, "turned limbs", "Share of the exchanged limbs that are turned (MRL).", group=GROUP, low=0.0, high=1.0
-    )
-    turn_sd: float = setting(
-        10.0, "limb turn", "Turn of a limb about an axis of its frame, normal (SDL).",
-        group=GROUP, low=0.0, high=180.0, unit="degrees",
-    )  # fmt: skip
-    view_rate: float = setting(
-        0.1, "turned children", "Share of children that are turned as a whole (MRG).", group=GROUP, low=0.0, high=1.0
-    )
-    view_sd: float = setting(
-        60.0, "view turn", "Turn of a child about an axis of the camera's frame, normal. The release names 30 (SDG) "
-        "but does not hand it on to the turn, which takes 60.", group=GROUP, low=0.0, high=180.0, unit="degrees",
-    )  # fmt: skip
-    length_rate: float = setting(
-        0.5, "resized children", "Share of children with the bone lengths of a random subject (MBLR).",
-        group=GROUP, low=0.0, high=1.0,
-    )  # fmt: skip
-    body_size: float = setting(
-        0.1, "body size", "Change of those lengths, all alike, uniform on both sides; chosen here.",
-        group=GROUP, low=0.0, high=0.9, unit="ratio",
-    )  # fmt: skip
-    shift: float = setting(
-        0.2, "shift", "How far from its source's place a child may stand, uniform in x, y and z; chosen here.",
-        group=GROUP, low=0.0, high=100.0, unit="m",
-    )  # fmt: skip
-    slack: float = setting(
-        10.0, "slack", "How far beyond the directions seen in the source a limb may go; chosen here.",
-        group=GROUP, low=0.0, high=90.0, unit="degrees",
-    )  # fmt: skip
 
 
 @torch.no_grad()
@@ -81,7 +42,7 @@ def evolve(
     source: Poses,
     count: int,
     generator: Generator,
-    settings: Evolution = Evolution(),
+    settings: EvolutionRanges = RELEASED_EVOLUTION,
     progress: Progress | None = None,
 ) -> Evolved:
     """``count`` children of a source (metres, camera frame), all inside the image and in front of its camera.
@@ -95,12 +56,12 @@ def evolve(
     if len(source) < 2:
         raise UserError(f"{source.name} has {len(source)} pose; evolution needs two parents at least.")
     population = _Population(source, count)
-    limits, templates = JointLimits.learn(source.xyz, settings.slack), source.bone_templates()
+    limits, templates = JointLimits.learn(source.xyz, settings.evolution_slack), source.bone_templates()
     barren = 0
     while population.children < count:
         if progress and progress(population.children / count, f"evolving {source.name}") is False:
             raise Cancelled(f"Evolving {source.name} was cancelled.")
-        pairs = max(int(settings.fraction * population.filled), 1)
+        pairs = max(int(settings.evolution_pairs * population.filled), 1)
         one, other = population.parents(pairs, generator)
         xyz, fit = _cross(population.xyz[one], population.xyz[other], limits, settings, generator)
         xyz = _mutate(xyz, population.place(one), templates, settings, generator)
@@ -110,7 +71,8 @@ def evolve(
         if barren == BARREN:
             raise UserError(
                 f"No child of {source.name} survived {BARREN} generations; choose a smaller shift than "
-                f"{settings.shift:g} m, a larger slack than {settings.slack:g} degrees, or poses inside the image."
+                f"{settings.evolution_shift:g} m, a larger slack than {settings.evolution_slack:g} degrees, or poses "
+                "inside the image."
             )
     return population.evolved()
 
@@ -119,7 +81,7 @@ def _cross(
     own: Float[Tensor, "c 16 3"],
     other: Float[Tensor, "c 16 3"],
     limits: JointLimits,
-    settings: Evolution,
+    settings: EvolutionRanges,
     generator: Generator,
 ) -> tuple[Float[Tensor, "c 16 3"], Bool[Tensor, " c"]]:
     """Children with the trunk of one parent and, below a random joint, the limbs of the other, turned at random; and
@@ -130,8 +92,8 @@ def _cross(
         exchanged[joint, list(below)] = True
     exchanged = exchanged[torch.randint(len(SUBTREES), (len(own),), **how)]
     local = torch.where(exchanged[..., None], to_local(other), to_local(own))
-    turned = exchanged & (torch.rand(exchanged.shape, **how) < settings.turn_rate)
-    local = _turn(local.flatten(0, 1), turned.flatten(), settings.turn_sd, generator).view_as(local)
+    turned = exchanged & (torch.rand(exchanged.shape, **how) < settings.evolution_turn_rate)
+    local = _turn(local.flatten(0, 1), turned.flatten(), settings.evolution_turn, generator).view_as(local)
     lengths = HUMAN16.lengths(own)
     lengths[:, list(LIMBS)] = HUMAN16.lengths(other)[:, list(LIMBS)]
     return from_local(own, local, lengths), limits.allow(local).all(1)
@@ -157,17 +119,17 @@ def _mutate(
     xyz: Float[Tensor, "c 16 3"],
     place: Float[Tensor, "c 3"],
     templates: Float[Tensor, "k 15"],
-    settings: Evolution,
+    settings: EvolutionRanges,
     generator: Generator,
 ) -> Float[Tensor, "c 16 3"]:
     """Children turned as a whole, resized and moved about their source's place."""
     count, how = len(xyz), {"generator": generator, "device": xyz.device}
-    turns = _random_turns(count, settings.view_sd, generator, xyz)
-    turns = torch.where(torch.rand(count, 1, **how) < settings.view_rate, turns, torch.zeros_like(turns))
-    place = place + settings.shift * (2 * torch.rand(count, 3, **how) - 1)
-    size = 1 + settings.body_size * (2 * torch.rand(count, 1, **how) - 1)
+    turns = _random_turns(count, settings.evolution_view, generator, xyz)
+    turns = torch.where(torch.rand(count, 1, **how) < settings.evolution_view_rate, turns, torch.zeros_like(turns))
+    place = place + settings.evolution_shift * (2 * torch.rand(count, 3, **how) - 1)
+    size = 1 + settings.evolution_body_size * (2 * torch.rand(count, 1, **how) - 1)
     lengths = templates[torch.randint(len(templates), (count,), **how)] * size
-    resized = torch.rand(count, 1, **how) < settings.length_rate
+    resized = torch.rand(count, 1, **how) < settings.evolution_length_rate
     xyz = set_lengths(xyz, torch.where(resized, lengths, HUMAN16.lengths(xyz)))
     return rigid(xyz - xyz[:, :1], turns, place)
 

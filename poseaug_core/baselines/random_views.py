@@ -8,8 +8,6 @@ knowledge of the test set if it is chosen for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -18,50 +16,9 @@ from torch import Generator, Tensor
 from poseaug_core.augmentor import Augmented, stretch_bones, turn_bones
 from poseaug_core.baselines.limbs import LIMBS
 from poseaug_core.baselines.rotations import about, after, axis_angle
-from poseaug_core.errors import UserError
 from poseaug_core.geometry import project, rigid
-from poseaug_core.settings import setting
+from poseaug_core.ranges import RANDOM_VIEWS, RandomRanges
 from poseaug_core.skeleton import HUMAN16, Skeleton
-
-GROUP = "Random views"
-
-
-@dataclass(frozen=True)
-class RandomViews:
-    """Ranges of the draws. Turns are about the axes of the camera's frame, the only frame that poses have."""
-
-    yaw_range: float = setting(
-        180.0, "yaw", "Turn about the camera's vertical axis, uniform on both sides.",
-        group=GROUP, low=0.0, high=180.0, unit="degrees",
-    )  # fmt: skip
-    pitch_sd: float = setting(
-        20.0, "pitch", "Nodding to and from the camera after the yaw, normal.",
-        group=GROUP, low=0.0, high=90.0, unit="degrees",
-    )  # fmt: skip
-    roll_sd: float = setting(
-        6.0, "roll", "Turn in the image after the pitch, normal.", group=GROUP, low=0.0, high=90.0, unit="degrees"
-    )
-    depth_near: float = setting(3.0, "nearest", "Nearest pelvis.", group=GROUP, low=1.0, high=1000.0, unit="m")
-    depth_far: float = setting(12.0, "farthest", "Farthest pelvis.", group=GROUP, low=1.0, high=1000.0, unit="m")
-    reach: float = setting(
-        0.95, "reach", "How far from its middle the image may be filled, of half its width; 1 is the border. "
-        "The whole body stays inside.", group=GROUP, low=0.05, high=1.0,
-    )  # fmt: skip
-    angle_sd: float = setting(
-        0.0, "bone angle", "Turn of each limb, normal; no limits are kept.",
-        group=GROUP, low=0.0, high=90.0, unit="degrees",
-    )  # fmt: skip
-    length_range: float = setting(
-        0.0, "bone length", "Change of a bone's length, uniform on both sides, left and right alike.",
-        group=GROUP, low=0.0, high=0.19, unit="ratio",
-    )  # fmt: skip
-
-    def __post_init__(self):
-        if self.depth_near > self.depth_far:
-            raise UserError(
-                f"The nearest pelvis is at {self.depth_near:g} m, the farthest at {self.depth_far:g} m; "
-                "choose depth_far at least as large as depth_near."
-            )
 
 
 class RandomAugmentor:
@@ -70,7 +27,7 @@ class RandomAugmentor:
     #: Uniform numbers of a pose (yaw, depth, place in the image), and normal ones (pitch, roll).
     UNIFORM, NORMAL = 4, 2
 
-    def __init__(self, settings: RandomViews = RandomViews(), skeleton: Skeleton = HUMAN16):
+    def __init__(self, settings: RandomRanges = RANDOM_VIEWS, skeleton: Skeleton = HUMAN16):
         self.settings, self.skeleton = settings, skeleton
         self.ratios = int(skeleton.length_groups.max()) + 1
 
@@ -97,16 +54,16 @@ class RandomAugmentor:
         residual = self._jitter(xyz, angle, side.unflatten(1, (bones, 3))) * apply_ba
         ba, angle_change = turn_bones(xyz, residual, False, self.skeleton)
         # stretch_bones squashes what it is given to +-0.2; the inverse makes the ratio uniform.
-        ratio = (how.length_range / 0.2 * ratio * apply_bl).atanh()
+        ratio = (how.random_length / 0.2 * ratio * apply_bl).atanh()
         bl, length_ratio = stretch_bones(ba, ratio, False, self.skeleton)
-        pitch, roll = (tilt * torch.tensor((how.pitch_sd, how.roll_sd)).to(xyz)).deg2rad().unbind(1)
-        turn = after(about(2, roll), after(about(0, pitch), about(1, (how.yaw_range * yaw[:, 0]).deg2rad())))
+        pitch, roll = (tilt * torch.tensor((how.random_pitch, how.random_roll)).to(xyz)).deg2rad().unbind(1)
+        turn = after(about(2, roll), after(about(0, pitch), about(1, (how.random_yaw * yaw[:, 0]).deg2rad())))
         turn = axis_angle(turn) * apply_rt
         translation = xyz[:, 0]
         if apply_rt:
             body = rigid(bl - bl[:, :1], turn, torch.zeros_like(turn))
-            depth = how.depth_near + (how.depth_far - how.depth_near) * (1 + depth) / 2
-            translation = _place(body, camera, depth, how.reach, where)
+            depth = how.random_near + (how.random_far - how.random_near) * (1 + depth) / 2
+            translation = _place(body, camera, depth, how.random_reach, where)
         rt = rigid(bl - bl[:, :1], turn, translation)
         uv_ba, uv_rt = project(ba, camera), project(rt, camera)
         return Augmented(ba, bl, rt, uv_ba, uv_rt, residual, angle_change, length_ratio, turn, translation)
@@ -118,7 +75,7 @@ class RandomAugmentor:
         bones = F.normalize(self.skeleton.bones(xyz), dim=-1)
         across = F.normalize(torch.linalg.cross(bones, side), dim=-1)
         limbs = torch.zeros_like(angle)
-        limbs[:, list(LIMBS)] = self.settings.angle_sd
+        limbs[:, list(LIMBS)] = self.settings.random_angle
         angle = (limbs * angle).deg2rad()[..., None]
         return bones * (angle.cos() - 1) + across * angle.sin()
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from poseaug_core.baselines import Evolution, RandomAugmentor, RandomViews, evolve
+from poseaug_core.baselines import RandomAugmentor, evolve
 from poseaug_core.baselines.joint_limits import JointLimits
 from poseaug_core.baselines.limbs import LIMBS, SUBTREES, from_local, to_local
 from poseaug_core.baselines.rotations import about, after, axis_angle, quaternion
@@ -19,13 +19,14 @@ from poseaug_core.cli import main
 from poseaug_core.diversity import position_diversity, view_diversity
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import mirror, project, rigid, rotation_matrix
+from poseaug_core.ranges import EvolutionRanges, RandomRanges
 from poseaug_core.readers.arrays import write_arrays
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.viewpoint import view_point
 from tests.core.small import small_poses
 
 TRUNK_BONES = [bone for bone in range(15) if bone not in LIMBS]
-QUIET = Evolution(turn_rate=0, view_rate=0, length_rate=0, shift=0)
+QUIET = EvolutionRanges(evolution_turn_rate=0, evolution_view_rate=0, evolution_length_rate=0, evolution_shift=0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -174,10 +175,12 @@ def test_children_are_inside_the_image_with_the_uv_of_their_sources_camera(sourc
 
 
 def test_children_keep_the_limits_and_stand_within_the_range(source, evolved):
-    limits = JointLimits.learn(source.xyz, Evolution().slack)
+    limits = JointLimits.learn(source.xyz, EvolutionRanges().evolution_slack)
     assert limits.allow(to_local(evolved.poses.xyz)).float().mean() > 0.999  # rounding at the borders of cells
     away = (evolved.poses.xyz[:, 0] - source.xyz[evolved.parent, 0]).abs()
-    assert away.max() <= Evolution().shift + 1e-5 and away.max() > 0.9 * Evolution().shift
+    assert (
+        away.max() <= EvolutionRanges().evolution_shift + 1e-5 and away.max() > 0.9 * EvolutionRanges().evolution_shift
+    )
 
 
 def test_every_source_pose_has_children(source, evolved):
@@ -205,15 +208,15 @@ def test_crossover_alone_recombines_limbs_that_exist(source):
 
 def test_each_mutation_does_what_it_says(source):
     quiet = evolve(source, 100, generator(), QUIET)
-    angles = evolve(source, 100, generator(), replace(QUIET, turn_rate=1.0))
+    angles = evolve(source, 100, generator(), replace(QUIET, evolution_turn_rate=1.0))
     far = torch.cdist(to_local(angles.poses.xyz).transpose(0, 1), to_local(source.xyz).transpose(0, 1)).amin(-1)
     assert far.max() > 0.02
-    lengths = evolve(source, 100, generator(), replace(QUIET, length_rate=1.0))
+    lengths = evolve(source, 100, generator(), replace(QUIET, evolution_length_rate=1.0))
     ratio = HUMAN16.lengths(lengths.poses.xyz)[:, None] / source.bone_templates()
     spread = ratio.std(-1).amin(1)  # all bones of one template times one size
     close(spread, torch.zeros_like(spread), 1e-4)
     assert ratio.mean(-1).min() < 0.95
-    viewed = evolve(source, 100, generator(), replace(QUIET, view_rate=1.0))
+    viewed = evolve(source, 100, generator(), replace(QUIET, evolution_view_rate=1.0))
     elevation = [view_point(made.poses.xyz)[:, 1].std() for made in (quiet, viewed)]
     assert elevation[1] > 2 * elevation[0]
 
@@ -274,7 +277,7 @@ def test_a_pose_without_children_stays_itself(source, evolved):
 
 @pytest.mark.parametrize("which", ["evolution", "random"])
 def test_an_operation_that_is_off_hands_the_pose_on(source, evolved, which):
-    augment = evolved if which == "evolution" else RandomAugmentor(RandomViews(angle_sd=10, length_range=0.1))
+    augment = evolved if which == "evolution" else RandomAugmentor(RandomRanges(random_angle=10, random_length=0.1))
     rows = torch.arange(20)
     xyz, camera, draws = source.xyz[rows], source.camera[rows], augment.draw(rows, generator())
     off = augment(xyz, camera, draws, False, False, False)
@@ -313,30 +316,30 @@ def test_random_views_fill_their_ranges_with_the_body_inside_the_image():
 def test_each_range_is_kept():
     poses = small_poses(500, seed=3)
     rows = torch.arange(500)
-    still = dict(yaw_range=0.0, pitch_sd=0.0, roll_sd=0.0, depth_near=5.0, depth_far=5.0)
+    still = dict(random_yaw=0.0, random_pitch=0.0, random_roll=0.0, random_near=5.0, random_far=5.0)
 
     def made(**ranges):
-        augment = RandomAugmentor(RandomViews(**{**still, **ranges}))
+        augment = RandomAugmentor(RandomRanges(**{**still, **ranges}))
         return augment(poses.xyz, poses.camera, augment.draw(rows, generator()))
 
     close(made().axis_angle, torch.zeros(500, 3))
     close(made().translation[:, 2], torch.full((500,), 5.0))
-    yaw = made(yaw_range=90.0).axis_angle
+    yaw = made(random_yaw=90.0).axis_angle
     close(yaw[:, [0, 2]], torch.zeros(500, 2))
     assert 85 < yaw[:, 1].rad2deg().abs().max() <= 90
-    assert made(pitch_sd=20.0).axis_angle[:, 0].rad2deg().std() == pytest.approx(20, rel=0.15)
-    assert made(roll_sd=6.0).axis_angle[:, 2].rad2deg().std() == pytest.approx(6, rel=0.15)
-    stretched = made(length_range=0.1).length_ratio
+    assert made(random_pitch=20.0).axis_angle[:, 0].rad2deg().std() == pytest.approx(20, rel=0.15)
+    assert made(random_roll=6.0).axis_angle[:, 2].rad2deg().std() == pytest.approx(6, rel=0.15)
+    stretched = made(random_length=0.1).length_ratio
     assert stretched.min() == pytest.approx(-0.1, abs=0.005) and stretched.max() == pytest.approx(0.1, abs=0.005)
-    turned = (1 - made(angle_sd=10.0).angle_change[:, list(LIMBS)]).clamp(-1, 1).acos().rad2deg()
+    turned = (1 - made(random_angle=10.0).angle_change[:, list(LIMBS)]).clamp(-1, 1).acos().rad2deg()
     assert turned.square().mean().sqrt() == pytest.approx(10, rel=0.1)
-    assert made(angle_sd=10.0).angle_change[:, TRUNK_BONES].max() < 1e-6
-    assert made(reach=0.5).uv_rt.abs().amax((1, 2)).median() < 0.55
+    assert made(random_angle=10.0).angle_change[:, TRUNK_BONES].max() < 1e-6
+    assert made(random_reach=0.5).uv_rt.abs().amax((1, 2)).median() < 0.55
 
 
 def test_a_range_the_wrong_way_round_is_refused():
     with pytest.raises(UserError, match="nearest pelvis is at 8 m, the farthest at 3 m"):
-        RandomViews(depth_near=8.0, depth_far=3.0)
+        RandomRanges(random_near=8.0, random_far=3.0)
 
 
 # Fig. 7
