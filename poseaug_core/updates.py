@@ -23,8 +23,8 @@ from poseaug_core.controls import Controls
 from poseaug_core.discriminators import HistoryPool, PartKCS, Pose2D
 from poseaug_core.estimators import make_estimator
 from poseaug_core.estimators.layers import frozen, kept_statistics
+from poseaug_core.judged import judged_skeleton, judges_2d
 from poseaug_core.poses import Poses
-from poseaug_core.skeleton import JUDGED
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,14 @@ class Networks:
         cls, config: Config, source: Poses, progress: Callable[[float, str], bool | None] | None = None
     ) -> Networks:
         """New networks from config.seed on the source's device; torch's global generator is left as it was."""
-        parts = JUDGED[config.discriminator3d].parts
+        parts, judges = judged_skeleton(config).parts, judges_2d(config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             estimator = make_estimator(config.estimator, config.estimator_width)
             augmentor = make_augmentation(config, source, progress)
             # Both drawn whatever the config says, so that leaving one out leaves the others' weights alone.
             d3d, d2d = PartKCS(parts or None, mixed=config.precision == "bfloat16"), Pose2D()
-        judged = config.augmentation in ("poseaug", "none")
-        made = cls(
-            augmentor, d3d if parts and judged else None, d2d if config.discriminator2d and judged else None, estimator
-        )
+        made = cls(augmentor, d3d if parts else None, d2d if judges else None, estimator)
         for network in made.named().values():
             network.to(source.xyz.device).train()
         return made
