@@ -179,7 +179,7 @@ def _matlab(spec: Spec, progress: Progress | None, **_) -> Poses:
 
 def _annotated(spec: Spec, progress: Progress | None) -> Keypoints:
     """MPII or LSP, told apart by the variables of the file."""
-    found = read_mat5(spec.path, mpii.KEY, lsp.KEY)
+    found = read_mat5(spec.path, mpii.KEY, lsp.KEY, progress=progress)
     if mpii.KEY in found:
         return mpii.mpii_keypoints(spec, found[mpii.KEY], progress)
     if lsp.KEY in found:

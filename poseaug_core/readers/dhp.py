@@ -18,7 +18,7 @@ from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.poses import Poses, make_poses
 from poseaug_core.readers.hdf5_file import open_hdf5
 from poseaug_core.readers.joints import DHP_17, DHP_28, sixteen
-from poseaug_core.readers.placing import apart, fitted_camera, pinhole, placed
+from poseaug_core.readers.placing import apart, fitted_camera, pinhole, placed, require_sane
 from poseaug_core.readers.spec import Spec
 
 NAME = "MPI-INF-3DHP test"
@@ -89,6 +89,7 @@ def _official(file: Path, sequence: int | str, key: str, stride: int, clips: lis
     if not number:
         notes.append(f"{file.parent.name} is none of TS1 to TS6, its images are taken to be 2048 x 2048")
     xyz, uv = solid[frames] / 1000, normalised(flat[frames], size)
+    require_sane(file, xyz, uv)
     camera = np.tile(fitted_camera(xyz, uv), (len(xyz), 1))
     error = np.median(apart(xyz, uv, camera)) * size.max() / 2
     notes.append(
@@ -151,6 +152,7 @@ def poses_without_place(body, uv, camera, tag, clips, name: str, path: Path, not
     """
     if not len(body):
         raise UserError(f"{path}: there are 0 poses in it, at least 1 is needed; check the file or its filters.")
+    require_sane(path, body, uv)
     xyz = placed(body.astype(float), uv.astype(float), camera.astype(float))
     good = (xyz[..., 2] > 0.1).all(1)
     if not good.any():

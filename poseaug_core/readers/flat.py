@@ -8,6 +8,9 @@ import torch
 from poseaug_core.errors import UserError
 from poseaug_core.keypoints import Keypoints, normalised, normalising_side
 
+#: Pixels; what lies beyond is no place in an image.
+FARTHEST = 1e6
+
 
 def keypoints_of(
     pixels: np.ndarray,
@@ -23,7 +26,7 @@ def keypoints_of(
     pixels: (n, 16, 2). found: (n, 16). size: (n, 2) of each image, 0 where unknown. box: corner and side (n, 2) of what
     counts as the image there. Raises UserError where nobody is left.
     """
-    whole = found.all(1) & np.isfinite(pixels).all((1, 2))
+    whole = found.all(1) & (np.abs(pixels) < FARTHEST).all((1, 2))
     if not whole.any():
         raise UserError(f"{name}: 0 of {len(whole):,} people have all joints annotated, at least 1 is needed.")
     notes = list(notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +21,16 @@ SPLITS = ("all", "train", "test")
 TRAINING = 1000
 
 
-def lsp_keypoints(spec: Spec, joints: np.ndarray, progress: Progress | None = None) -> Keypoints:
+def lsp_keypoints(spec: Spec, joints: Any, progress: Progress | None = None) -> Keypoints:
     """The people with all 14 joints. Options: split (all, train, test) and images, the folder of the images.
 
     joints: (3, 14, n) x, y, occluded, or (14, 3, n) x, y, annotated. Raises UserError for other shapes.
     """
     spec.only("split", "images")
     split = spec.choice("split", SPLITS, "all")
-    if joints.ndim != 3 or joints.shape[:2] not in ((3, 14), (14, 3)) or joints.dtype.kind not in "fiu":
-        raise UserError(f"{spec.path}: joints has shape {joints.shape}, expected (3, 14, n) or (14, 3, n) as LSP's.")
+    shape = getattr(joints, "shape", type(joints).__name__)
+    if not isinstance(joints, np.ndarray) or joints.ndim != 3 or shape[:2] not in ((3, 14), (14, 3)) or not shape[2]:
+        raise UserError(f"{spec.path}: joints has shape {shape}, expected (3, 14, n) or (14, 3, n) as LSP's.")
     extended = joints.shape[0] == 14
     columns = joints.transpose(2, 0, 1) if extended else joints.transpose(2, 1, 0)
     count = len(columns)

@@ -16,7 +16,6 @@ from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.flat import keypoints_of
 from poseaug_core.readers.images import MARGIN, boxes, image_folder, size_in
 from poseaug_core.readers.joints import MPII_16, sixteen, sixteen_found
-from poseaug_core.readers.mat_file import field
 from poseaug_core.readers.spec import Spec
 
 KEY = "RELEASE"
@@ -26,26 +25,23 @@ FOLDERS = ("images", "../images", "mpii_human_pose_v1/images")
 def mpii_keypoints(spec: Spec, release: Any, progress: Progress | None = None) -> Keypoints:
     """The people of the training images with all 16 joints. Option: images, the folder of the images.
 
-    release: RELEASE as scipy reads it. Images whose size is known are normalised by it; for others a square around
+    release: RELEASE as read_mat5 gives it. Images whose size is known are normalised by it; for others a square around
     the person, placed by objpos and scale, counts as the image. Raises UserError for another layout.
     """
     spec.only("images")
     folder = image_folder(spec, *FOLDERS)
-    annolist = field(release, "annolist")
-    if not isinstance(annolist, np.ndarray) or annolist.dtype.names is None or "annorect" not in annolist.dtype.names:
+    annolist = _first(release).get("annolist")
+    if not isinstance(annolist, list) or "annorect" not in _first(annolist):
         raise UserError(f"{spec.path}: {KEY} has no annolist with annorect; give mpii_human_pose_v1_u12_1.mat.")
     people: list[tuple] = []
-    entries = annolist.reshape(-1)
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(annolist):
         if number % 500 == 0:
-            tell(progress, number / len(entries), f"reading image {number:,} of {len(entries):,}")
-        rect = field(entry, "annorect")
-        persons = [] if rect is None or getattr(rect, "dtype", None) is None else np.atleast_1d(rect).reshape(-1)
-        points = [(person, field(person, "annopoints")) for person in persons]
-        annotated = [(person, found) for person, found in points if found is not None]
-        if annotated:
-            image = _text(field(field(entry, "image"), "name")) or f"image {number + 1}"
-            people += [(image, size_in(folder, image), *_person(found, person)) for person, found in annotated]
+            tell(progress, 0.5 + number / len(annolist) / 2, f"reading image {number:,} of {len(annolist):,}")
+        persons = [person for person in _structs(entry.get("annorect")) if _structs(person.get("annopoints"))]
+        if persons:
+            name = _first(entry.get("image")).get("name")
+            image = name if isinstance(name, str) and name else f"image {number + 1}"
+            people += [(image, size_in(folder, image), *_person(person)) for person in persons]
     if not people:
         raise UserError(f"{spec.path} has 0 annotated people; give mpii_human_pose_v1_u12_1.mat.")
     images, sizes, pixels, found, corner, side = zip(*people, strict=True)
@@ -58,26 +54,30 @@ def mpii_keypoints(spec: Spec, release: Any, progress: Progress | None = None) -
     return keypoints_of(ours, there, np.array(sizes, dtype=float), box, list(images), "MPII", notes)
 
 
-def _person(annopoints: Any, person: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _person(person: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(16, 2) pixels, (16,) which are annotated, and corner and side of the square that objpos and scale tell."""
     pixels, found = np.zeros((16, 2)), np.zeros(16, dtype=bool)
-    points = field(annopoints, "point")
-    for point in [] if points is None else np.atleast_1d(points).reshape(-1):
-        joint, x, y = (_number(field(point, name)) for name in ("id", "x", "y"))
+    for point in _structs(_first(person["annopoints"]).get("point")):
+        joint, x, y = (_number(point.get(name)) for name in ("id", "x", "y"))
         if joint is not None and x is not None and y is not None and 0 <= joint < 16:
             pixels[int(joint)], found[int(joint)] = (x, y), True
-    place, scale = field(person, "objpos"), _number(field(person, "scale"))
-    x, y = (_number(field(place, name)) for name in ("x", "y"))
+    place, scale = _first(person.get("objpos")), _number(person.get("scale"))
+    x, y = (_number(place.get(name)) for name in ("x", "y"))
     if scale is None or x is None or y is None:
         return pixels, found, np.zeros(2), np.zeros(2)
     side = np.full(2, MARGIN * 200 * scale)
     return pixels, found, np.array((x, y)) - side / 2, side
 
 
+def _structs(value: Any) -> list[dict]:
+    """The structs of a struct array; none where it is something else, as an empty annorect is."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _first(value: Any) -> dict:
+    return next(iter(_structs(value)), {})
+
+
 def _number(value: Any) -> float | None:
-    value = np.asarray(value if value is not None else [])
-    return float(value.reshape(-1)[0]) if value.size and value.dtype.kind in "fiu" else None
-
-
-def _text(value: Any) -> str:
-    return str(np.asarray(value).reshape(-1)[0]) if value is not None and np.asarray(value).size else ""
+    good = isinstance(value, np.ndarray) and value.size == 1 and np.isfinite(value).all() and np.abs(value).max() < 1e9
+    return float(value.reshape(-1)[0]) if good else None

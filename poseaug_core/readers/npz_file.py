@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -113,8 +115,9 @@ def explained(path: Path) -> Iterator[None]:
         KeyError,
         RuntimeError,
         SyntaxError,
-        NotImplementedError,
         OverflowError,
+        struct.error,
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from poseaug_core.errors import UserError
 from poseaug_core.keypoints import normalised, normalising_side
+
+#: Metres, or half image widths: nothing that can be placed is farther.
+FARTHEST = 1e4
+
+
+def require_sane(path: Path, xyz: np.ndarray, uv: np.ndarray) -> None:
+    """UserError where numbers of 3D (n, j, 3) metres or 2D (n, j, 2) are not finite, or beyond anything."""
+    for what, column in (("3D", xyz), ("2D", uv)):
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(column) < FARTHEST).all((1, 2))
+        if bad.any():
+            raise UserError(
+                f"{path}: {bad.sum():,} of {len(bad):,} poses have {what} values that are no numbers or beyond "
+                f"{FARTHEST:,.0f} m or image widths (first: pose {bad.argmax()}); get the file again."
+            )
 
 
 def pinhole(focal: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -19,12 +37,12 @@ def fitted_camera(xyz: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
     Least squares of ``uv = focal * xy / z + centre`` for each of the two axes.
     """
-    nine = np.zeros(9, dtype=np.float32)
+    nine = np.zeros(9)
     for axis in range(2):
         ray = (xyz[..., axis] / xyz[..., 2]).ravel()
         columns = np.stack((ray, np.ones_like(ray)), axis=1)
         (nine[axis], nine[2 + axis]), *_ = np.linalg.lstsq(columns, uv[..., axis].ravel(), rcond=None)
-    return nine
+    return np.clip(nine, -FARTHEST, FARTHEST).astype(np.float32)
 
 
 def placed(body: np.ndarray, uv: np.ndarray, camera: np.ndarray) -> np.ndarray:

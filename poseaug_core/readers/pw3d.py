@@ -17,7 +17,7 @@ from poseaug_core.poses import Poses, make_poses
 from poseaug_core.readers.joints import smpl16
 from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.npz_file import explained
-from poseaug_core.readers.placing import pinhole
+from poseaug_core.readers.placing import FARTHEST, pinhole, require_sane
 from poseaug_core.readers.safe_pickle import read_pickle
 from poseaug_core.readers.spec import Spec
 
@@ -90,12 +90,18 @@ def _sequence(file: Path) -> dict:
     people = data["jointPositions"]
     good = _is(poses, 3) and poses.shape[1:] == (4, 4) and _is(inside, 2) and inside.shape == (3, 3)
     good = good and isinstance(people, list | tuple | np.ndarray) and len(people) > 0
-    if not good or not all(_is(p, 2) and p.shape[1] == 72 for p in people) or not (inside[:2, 2] > 1).all():
+    if not good or not all(_is(p, 2) and p.shape[1] == 72 for p in people) or not _plausible(inside):
         raise UserError(
             f"{file}: expected jointPositions as a list of (frames, 72), cam_poses (frames, 4, 4) and cam_intrinsics "
             "(3, 3); give a pickle of 3DPW's sequenceFiles."
         )
     return data
+
+
+def _plausible(inside: np.ndarray) -> bool:
+    """Whether focal lengths and centre are pixels of an image."""
+    numbers = inside[[0, 1, 0, 1], [0, 1, 2, 2]]
+    return bool(((numbers > 1) & (numbers < FARTHEST)).all())
 
 
 def _is(value, dimensions: int) -> bool:
@@ -116,6 +122,7 @@ def _people(data: dict, size: np.ndarray, stride: int, tags: tuple[int, int], fi
         world = joints[frames].astype(float).reshape(-1, 24, 3)
         turn, place = poses[frames, :3, :3], poses[frames, :3, 3]
         xyz = smpl16(world @ turn.transpose(0, 2, 1) + place[:, None])
+        require_sane(file, xyz, np.zeros_like(xyz))
         front = (xyz[..., 2] > 0.1).all(1)
         person, clip = tags[0] + number, tags[1]
         tag = np.stack([np.full(len(xyz), person), np.full(len(xyz), clip), frames, np.zeros(len(xyz), int)], axis=1)

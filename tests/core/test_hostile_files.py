@@ -332,6 +332,7 @@ def test_mat_arrays_that_are_not_what_they_say(tmp_path, compressed):
     deep = b""
     for _ in range(200):
         deep = mat_array(1, (1, 1), deep or mat_array(6, (1, 1), struct.pack("<2I", 9, 8) + bytes(8)), b"")
+    deep = mat_array(1, (1, 1), deep)
     for array, word in (
         (mat_array(6, (3, 14, 10_000_000), double), "damaged"),
         (mat_array(6, (3, -14, 2), double), "damaged"),
@@ -350,7 +351,7 @@ def test_mat_arrays_that_are_not_what_they_say(tmp_path, compressed):
 
 
 def test_mat_files_by_hand_are_read_where_they_are_right(tmp_path):
-    """The helper above makes what scipy reads: its refusals are not for a slip of its own."""
+    """The files above are refused for what is wrong with them, not for a slip in how they are made."""
     joints = np.zeros((3, 14, 2))
     joints[:2] = made.scattered(made.flat_people(2), made.LSP_14, 14).transpose(2, 1, 0)
     content = joints.tobytes(order="F")
