@@ -11,7 +11,7 @@ import torch
 from poseaug_core import augmentor, discriminators, geometry, losses, metrics
 from poseaug_core.estimators import ESTIMATORS, make_estimator
 from poseaug_core.estimators.layers import dropout, frozen, kept_statistics
-from poseaug_core.skeleton import HUMAN16, PAPER_PARTS
+from poseaug_core.skeleton import HUMAN16, JUDGED, PAPER_PARTS
 from poseaug_core.viewpoint import view_point
 
 
@@ -142,17 +142,20 @@ def test_part_kcs_scores_each_part_alone(poses, rng):
         assert moved.tolist() == [bone in bones for bones in HUMAN16.parts.values()]
 
 
-def test_part_kcs_ignores_view_position_and_size(poses, rng):
-    d3d = discriminators.PartKCS()
+@pytest.mark.parametrize("kind", ["parts", "paper_parts", "whole_body"])
+def test_kcs_ignores_view_position_and_size(poses, rng, kind):
+    d3d = discriminators.PartKCS(JUDGED[kind].parts)
+    assert d3d(poses).shape == (8, len(JUDGED[kind].parts))
     moved = geometry.rigid(1.3 * poses, torch.randn(8, 3, generator=rng), torch.randn(8, 3, generator=rng))
     torch.testing.assert_close(d3d(moved), d3d(poses), atol=1e-4, rtol=1e-4)
 
 
-def test_packed_kcs_equals_zero_padded_mlps(poses):
-    d3d = discriminators.PartKCS()
+@pytest.mark.parametrize("kind", ["parts", "paper_parts", "whole_body"])
+def test_packed_kcs_equals_zero_padded_mlps(poses, kind):
+    d3d = discriminators.PartKCS(JUDGED[kind].parts)
     found = d3d(poses)
     cosines = discriminators.kcs(poses)
-    for p, bones in enumerate(HUMAN16.parts.values()):
+    for p, bones in enumerate(JUDGED[kind].parts.values()):
         x = cosines[:, bones][:, :, bones].flatten(1)
         act = lambda x: torch.nn.functional.leaky_relu(x, 0.01)  # noqa: E731
         layer = lambda k, x: x @ d3d.weight[k][p, : x.shape[1]] + d3d.bias[k][p]  # noqa: E731, B023
@@ -211,6 +214,40 @@ def test_hardness_is_free_within_its_band():
     ratio = torch.tensor([[1.5, 3.0, 4.9]])
     assert losses.hardness_loss(ratio, 3.0, 2.0) == 0
     assert losses.hardness_loss(ratio, 3.0, 1.0) == pytest.approx((1.5**2 + 1.9**2) / 3)
+
+
+def test_eq_10_as_printed_looks_at_each_pose_as_a_whole():
+    change = torch.zeros(3, 15, 3)
+    change[1] = 0.3
+    change[2, 0] = 1.0  # large, but small in the mean
+    assert losses.rectified_loss(change, 0.2).item() == pytest.approx(45 * 0.09 / 3)
+    assert losses.rectified_loss(change, 0.0).item() == pytest.approx((45 * 0.09 + 3) / 3)
+    assert losses.rectified_loss(change, 0.31).item() == 0
+
+
+def test_eq_9_as_printed_is_smallest_at_beta_and_stays_finite():
+    easy = torch.full((5,), 0.01)
+    hard = torch.tensor([0.01, 0.02, 0.04, 50.0, 1e6], requires_grad=True)
+    loss = losses.relative_hardness_loss(hard, easy, beta=2.0)
+    assert loss.argmin() == 1 and loss[1] == 0 and loss.isfinite().all()
+    loss.sum().backward()
+    assert hard.grad[0] < 0 < hard.grad[2] < hard.grad[3] == hard.grad[4]
+
+
+def test_square_error_is_in_the_unit_asked_for(rng):
+    pred, target = torch.randn(2, 4, 16, 3, generator=rng)
+    metres = losses.square_error(pred, target, 1.0)
+    torch.testing.assert_close(metres, (pred - target).norm(dim=-1).square().mean(1))
+    torch.testing.assert_close(losses.square_error(pred, target, 0.1), 100 * metres)
+
+
+def test_gan_losses_as_printed_are_twice_the_released(rng):
+    real, fake = torch.randn(2, 6, generator=rng)
+    printed, released = losses.GAN_SCALE["unscaled"], losses.GAN_SCALE["halved"]
+    expected = (real - 1).square().mean() + fake.square().mean()
+    torch.testing.assert_close(losses.discriminator_loss(real, fake, printed), expected)
+    torch.testing.assert_close(losses.discriminator_loss(real, fake, released), expected / 2)
+    torch.testing.assert_close(losses.adversarial_loss(fake, printed), 2 * losses.adversarial_loss(fake, released))
 
 
 def test_protocols_differ_by_the_root(rng):
