@@ -30,7 +30,7 @@ class Config(RandomRanges, EvolutionRanges):
     preset: str = setting("released", "preset", "The named settings this run started from.", group=METHOD)
     # data
     source: str = setting(
-        "demo:source", "source", "Training poses: .npz or .h5 arrays, a BVH file or folder, or demo:source.", group=DATA
+        "demo:source", "source", "Training poses: a data set, arrays, motion capture or the demo (docs/data.md).", group=DATA
     )
     source_test: str = setting(
         "", "source test", "Held-out poses of the source; empty takes every tenth clip of the source.", group=DATA

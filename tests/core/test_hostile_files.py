@@ -385,3 +385,32 @@ def test_bvh_that_does_not_fit_the_memory(tmp_path, monkeypatch):
     (tmp_path / "large.bvh").write_bytes(b"HIERARCHY" + b" " * 20_000_000)
     monkeypatch.setattr(limits, "free_memory", lambda: 100 << 20)
     refused(tmp_path / "large.bvh", "close other programs")
+
+
+# Anything
+
+
+LAYOUTS = {
+    "h36m": (made.h36m, read_poses), "3dhp": (made.dhp_official, read_poses), "spin": (made.spin_dhp, read_poses),
+    "3dpw": (made.pw3d, read_poses), "mpii": (made.mpii, read_keypoints), "lsp": (made.lsp, read_keypoints),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_garbled_files_are_read_or_refused(tmp_path, layout):
+    """Bytes overwritten anywhere, and the file cut short: never more than a sentence comes of it."""
+    make, read = LAYOUTS[layout]
+    path = make(tmp_path / "made") if layout in ("3dhp", "3dpw") else make(tmp_path)
+    if path.is_dir():
+        path = sorted(file for file in path.rglob("*") if file.is_file())[0]
+    good, rng = path.read_bytes(), np.random.default_rng(7)
+    for case in range(40):
+        data = bytearray(good)
+        # Headers are garbled more often than they make up of the file.
+        at = int(rng.integers(len(data) if case % 2 else min(600, len(data))))
+        data[at : at + 4] = rng.bytes(4)
+        path.write_bytes(data if case % 10 else data[:at])
+        try:
+            assert len(read(path)) and case % 10
+        except UserError as error:
+            assert "\n" not in str(error) and len(str(error)) < 700
