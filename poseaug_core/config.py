@@ -30,7 +30,7 @@ class Config(RandomRanges, EvolutionRanges):
     preset: str = setting("released", "preset", "The named settings this run started from.", group=METHOD)
     # data
     source: str = setting(
-        "demo:source", "source", "Training poses: a data set, arrays, motion capture or the demo (docs/data.md).", group=DATA
+        "demo:source", "source", "Training poses: data sets, arrays, motion, the demo; see docs/data.md.", group=DATA
     )
     source_test: str = setting(
         "", "source test", "Held-out poses of the source; empty takes every tenth clip of the source.", group=DATA

@@ -57,7 +57,9 @@ def test_dependencies_are_those_that_are_imported():
     imported -= sys.stdlib_module_names | {"poseaug_core", "poseaug_studio"}
     optional = [line for extra, lines in PROJECT["optional-dependencies"].items() if extra != "test" for line in lines]
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"] + optional}
-    assert {canonicalize_name({"PySide6": "PySide6-Essentials"}.get(name, name)) for name in imported} == declared
+    assert {
+        canonicalize_name({"PIL": "pillow", "PySide6": "PySide6-Essentials"}.get(name, name)) for name in imported
+    } == declared
 
 
 def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
