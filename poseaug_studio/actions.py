@@ -25,6 +25,8 @@ def _declare(w: StudioWindow) -> None:
     add("File", "motion folder", "Open a folder of motion capture\u2026", w.choose_motion_folder)
     add("File", "cmu", "Get CMU mocap\u2026", lambda: _get_cmu(w))
     add("File", "run", "Open a run\u2026", w.choose_run, "Ctrl+Shift+O")
+    add("File", "library", "Library: runs and tables\u2026", w.open_library, "Ctrl+Shift+L")
+    add("File", "tables", "Tables of the paper\u2026", lambda: w.open_library("tables"))
     add("File", "lift", "Lift 2D keypoints\u2026", lambda: _lift(w), "Ctrl+L")
     add("File", "export", "Export figure\u2026", w.export_figure, "Ctrl+E")
     add("File", "copy", "Copy view", w.copy_view, "Ctrl+Shift+C")
@@ -50,10 +52,17 @@ def _declare(w: StudioWindow) -> None:
         lambda: w.set_theme("light" if w.theme.name == "dark" else "dark"),
         "Ctrl+T",
     )
+    add("View", "presets", "Presets: what they change\u2026", lambda: _presets(w), "Ctrl+Shift+P")
     add("View", "reset layout", "Reset layout", w.reset_layout)
     add("Help", "palette", "Command palette\u2026", w.open_palette, "Ctrl+K")
     add("Help", "shortcuts", "Keyboard shortcuts", w.open_shortcuts, "?|F1")
     add("Help", "about", "About", w.about)
+
+
+def _presets(w: StudioWindow) -> None:
+    from poseaug_studio.presets_view import show_presets
+
+    show_presets(w.theme, w)
 
 
 def _get_cmu(w: StudioWindow) -> None:
@@ -76,6 +85,8 @@ def _menus(w: StudioWindow) -> None:
             "motion folder",
             "cmu",
             "run",
+            "library",
+            "tables",
             "recent",
             None,
             "lift",
@@ -100,7 +111,7 @@ def _menus(w: StudioWindow) -> None:
             "live",
         ),
         "View": ("theme system", "theme dark", "theme light", None, "docks", None, "reset layout"),
-        "Help": ("palette", "shortcuts", None, "about"),
+        "Help": ("palette", "shortcuts", "presets", None, "about"),
     }
     for title, entries in layout.items():
         menu = w.menuBar().addMenu(title)

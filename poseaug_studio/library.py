@@ -11,6 +11,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
+from poseaug_core.config import SETTINGS, Config, load_toml
+from poseaug_core.errors import UserError
+from poseaug_core.estimators import ESTIMATORS
+
 KEY, KEPT = "recent", 12
 
 
@@ -58,8 +62,7 @@ def remember(folder: Path, settings: QSettings) -> None:
 
 
 def recent_paths(settings: QSettings) -> list[str]:
-    value = settings.value(KEY) or []
-    return [value] if isinstance(value, str) else list(value)
+    return texts(settings, KEY)
 
 
 def recent(settings: QSettings) -> list[Entry]:
@@ -74,21 +77,105 @@ def entry(folder: Path) -> Entry:
 
 
 def last_error(metrics: Path) -> float | None:
-    """MPJPE of the last evaluation; looks at the end of the file only."""
+    """MPJPE on the source's test set at the last evaluation."""
+    return last_errors(metrics).get("source_test")
+
+
+def last_errors(metrics: Path) -> dict[str, float]:
+    """MPJPE by set (protocol poseaug16) at the last evaluation; looks at the end of the file only."""
+    end = "/poseaug16/mpjpe"
     try:
         with open(metrics, "rb") as file:
             file.seek(max(0, metrics.stat().st_size - 200_000))
             lines = file.read().splitlines()
     except OSError:
-        return None
+        return {}
     for line in reversed(lines):
         try:
             row = json.loads(line)
             if row.get("kind") == "evaluation":
-                return row["values"]["source_test/poseaug16/mpjpe"]
+                return {name.removesuffix(end): value for name, value in row["values"].items() if name.endswith(end)}
         except (ValueError, KeyError, AttributeError):
             continue
-    return None
+    return {}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run as the library lists it. errors: the last MPJPE by set, mm; the source's test set comes first."""
+
+    folder: Path
+    config: Config
+    errors: dict[str, float]
+    changed: float
+
+    @property
+    def estimator(self) -> str:
+        entry = ESTIMATORS.get(self.config.estimator)
+        return entry.title if entry else self.config.estimator.rsplit(":", 1)[-1]
+
+    @property
+    def augmentation(self) -> str:
+        """What augments, with the operations that are held off: 'PoseAug without BL'."""
+        kind, held = self.config.augmentation, self.config.controls
+        off = [name for name in ("ba", "bl", "rt") if not getattr(held, f"apply_{name}")]
+        words = [name.upper() for name in off] + ([] if held.feedback else ["feedback"])
+        title = {"poseaug": "PoseAug", "evolution": "Evolution", "random": "Random", "none": "None"}[kind]
+        return f"{title} without {', '.join(words)}" if kind == "poseaug" and words else title
+
+    @property
+    def discriminators(self) -> str:
+        """'parts, 2D', 'whole body', 'none'."""
+        if not SETTINGS["discriminator3d"].in_use(self.config):
+            return "none"
+        kinds = {"parts": "parts", "paper_parts": "disjoint parts", "whole_body": "whole body", "none": ""}
+        there = [kinds[self.config.discriminator3d], "2D" if self.config.discriminator2d else ""]
+        return ", ".join(word for word in there if word) or "none"
+
+    @property
+    def source(self) -> str:
+        return Path(self.config.source.partition("?")[0]).name
+
+    @property
+    def source_error(self) -> float | None:
+        return self.errors.get("source_test")
+
+    @property
+    def cross_error(self) -> float | None:
+        """On the first of the other sets."""
+        return next((value for name, value in self.errors.items() if name != "source_test"), None)
+
+
+def known_runs(folders: list[Path]) -> list[Known]:
+    """The runs directly below folders, and those named themselves, newest first; what cannot be read is left out."""
+    found: dict[Path, Known] = {}
+    for folder in folders:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        for run in [folder, *inside]:
+            if (run / "config.toml").is_file() and (known := known_run(run)) is not None:
+                found[run.absolute()] = known
+    return sorted(found.values(), key=lambda known: -known.changed)
+
+
+def known_run(folder: Path) -> Known | None:
+    """None for a run whose settings this version cannot read."""
+    metrics = folder / "metrics.jsonl"
+    try:
+        config = load_toml(folder / "config.toml")
+        changed = (metrics if metrics.exists() else folder).stat().st_mtime
+    except (UserError, OSError):
+        return None
+    return Known(folder, config, last_errors(metrics), changed)
+
+
+def sets_of(folder: Path) -> dict[str, str]:
+    """The data sets of a run as a table takes them: source, source_test, cross, wild; {} where it cannot be read."""
+    known = known_run(folder)
+    if known is None:
+        return {}
+    others = [*known.config.cross, "", ""]
+    sets = {"source": known.config.source, "source_test": known.config.source_test}
+    return sets | {"cross": others[0], "wild": others[1]}
 
 
 def ago(seconds: float) -> str:
@@ -97,3 +184,9 @@ def ago(seconds: float) -> str:
             n = int(seconds // size)
             return f"{n} {unit}{'s' if n > 1 else ''} ago"
     return "just now"
+
+
+def texts(settings: QSettings, key: str) -> list[str]:
+    """A list of texts among the settings; Qt keeps a single one as itself."""
+    value = settings.value(key) or []
+    return [value] if isinstance(value, str) else list(value)

@@ -81,7 +81,7 @@ class Session(Watching):
         folder = Path(folder)
 
         def work(progress: Progress):
-            run = self._opener()(folder)
+            run = self.opener()(folder)
             return run, History.read(run)
 
         job = self.background(f"Opening {folder.name}", work)
@@ -117,7 +117,7 @@ class Session(Watching):
     def _work(self, config: Config, folder: Path, live: Live, resume: bool) -> None:
         """The training thread: imports torch, trains, and says how it ended."""
         try:
-            self._opener()
+            self.opener()
             if self._train is None:
                 from poseaug_core.launch import train
 
@@ -135,7 +135,8 @@ class Session(Watching):
             message = f"The training broke off: {type(error).__name__}: {error}. Details are in the terminal."
             live.report(replace(live.status, state="failed", message=message))
 
-    def _opener(self) -> Callable:
+    def opener(self) -> Callable:
+        """What opens a run folder to read; loads torch, so never called in the window's own thread."""
         if self._open_run is None:
             from poseaug_core.runs import Run
 

@@ -23,12 +23,14 @@ from poseaug_core.demo import demo_config
 from poseaug_core.live import ENDED, Status
 from poseaug_studio import library, style
 from poseaug_studio.actions import add_commands
+from poseaug_studio.closing import may_close
 from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
 from poseaug_studio.history import change
-from poseaug_studio.notices import Banner, JobBar, SavingBox
+from poseaug_studio.notices import Banner, JobBar
 from poseaug_studio.selection import Selection
 from poseaug_studio.session import Session
 from poseaug_studio.start_page import StartPage
+from poseaug_studio.table_grid_run import TableRun
 from poseaug_studio.theme import DARK, LIGHT, Theme
 from poseaug_studio.workspace import Workspace
 
@@ -45,9 +47,10 @@ class StudioWindow(QMainWindow):
         self.theme_choice = theme
         self.theme = self._chosen_theme()
         self.selection = Selection(self)
+        self.table_run = TableRun(self)
         self.demo = demo_config()
         self.demo_folder: Path | None = None  # where the next demo goes, None for a new folder among the runs
-        self._closing = False
+        self.closing = False
         self._marked = 0
         self._remembered: Path | None = None
         self.setWindowTitle("PoseAug Studio")
@@ -166,7 +169,7 @@ class StudioWindow(QMainWindow):
         return f"Loading the {what}\u2026" if loading else f"{status.message[:1].upper()}{status.message[1:]}\u2026"
 
     def _ended(self) -> None:
-        if self._closing:
+        if self.closing:
             QTimer.singleShot(0, self.close)
 
     def _show_undo(self, _=None) -> None:
@@ -248,7 +251,7 @@ class StudioWindow(QMainWindow):
         self.open_paths([Path(path)], train)
 
     def open_paths(self, paths: list[Path], train: bool = False) -> None:
-        """A run is shown (train: and goes on), keypoints are lifted, poses lead to a new run, others to a sentence why."""
+        """A run is shown (train: and goes on), keypoints lifted, poses lead to a new run, others to a sentence why."""
         from poseaug_studio.lift_opening import lifts
         from poseaug_studio.new_run import NewRunDialog
         from poseaug_studio.opening import kind_of
@@ -266,6 +269,14 @@ class StudioWindow(QMainWindow):
             dialog.open()
         else:
             self.banner.tell(sentence)
+
+    def open_library(self, page: str = "runs") -> None:
+        """'runs' or 'tables'."""
+        from poseaug_studio.library_window import LibraryWindow
+
+        there = self.findChild(LibraryWindow)
+        self.library = there or LibraryWindow(self)
+        self.library.show_page(page)
 
     def export_figure(self) -> None:
         from poseaug_studio.saving import ExportDialog
@@ -370,31 +381,9 @@ class StudioWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask before a training is ended; then stop it, wait for its checkpoint, and leave no thread."""
-        if self.session.running:
+        if not may_close(self):
             event.ignore()
-            if self.scripted:
-                self._stop_and_close()
-            elif not self._closing:
-                self._ask_to_close()
             return
         self.save_layout()
         self.session.close()
         super().closeEvent(event)
-
-    def _ask_to_close(self) -> None:
-        box = QMessageBox(self)
-        box.setWindowTitle("Training runs")
-        box.setText("The training is still running. Stop it and close? It can go on later from where it stopped.")
-        stop = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
-        box.buttonClicked.connect(lambda button: self._stop_and_close() if button is stop else None)
-        box.open()
-
-    def _stop_and_close(self) -> None:
-        """The window stays, and takes no more orders, while the checkpoint is written; the end of that closes it."""
-        if not self._closing:
-            self._closing = True
-            self.setEnabled(False)
-            self.saving = SavingBox(self)
-            self.saving.show()
-            self.session.finish()

@@ -1,0 +1,66 @@
+"""The library: the runs on this machine, and the paper's tables made of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QTabWidget, QVBoxLayout
+
+from poseaug_studio import library
+from poseaug_studio.library import Known
+from poseaug_studio.runs_page import RunsPage
+from poseaug_studio.table_page import TablesPage
+
+if TYPE_CHECKING:
+    from poseaug_studio.window import StudioWindow
+
+
+class LibraryWindow(QDialog):
+    """Beside the studio's window, which shows what is opened here. A table goes on training while this is closed."""
+
+    def __init__(self, window: StudioWindow):
+        super().__init__(window, Qt.WindowType.Window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Library")
+        self.window_ = window
+        self.runs = RunsPage(window.session, window.settings, window.theme)
+        self.tables = TablesPage(window.session, window.table_run, window.settings, window.theme)
+        self.tabs = QTabWidget(documentMode=True)
+        self.tabs.addTab(self.runs, "Runs")
+        self.tabs.addTab(self.tables, "Tables")
+        self.tabs.currentChanged.connect(lambda at: self.runs.read() if at == 0 else self.tables.read())
+        for page in (self.runs, self.tables):
+            page.opened.connect(lambda folder: window.open_path(Path(folder)))
+        self.runs.compared.connect(self._compare)
+        self.runs.again.connect(self._again)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 0, 0)
+        layout.addWidget(self.tabs)
+        self.resize(min(1180, window.width() - 40), min(700, window.height() - 40))
+
+    def show_page(self, name: str) -> None:
+        """'runs' or 'tables'."""
+        self.tabs.setCurrentWidget(self.tables if name == "tables" else self.runs)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def _compare(self, folder: str) -> None:
+        """Draw a run's curves under those of the window's run."""
+        session, curves = self.window_.session, self.window_.workspace.panels.get("curves")
+        opener = session.opener
+        job = session.background(f"Reading {Path(folder).name}", lambda _: opener()(Path(folder)).metrics()[0])
+        if curves is not None:
+            job.done.connect(lambda rows: curves.compare(Path(folder).name, rows))
+            job.done.connect(lambda _: self.runs.words.setText(f"{Path(folder).name} is drawn in the curves, dotted."))
+
+    def _again(self, run: Known) -> None:
+        from poseaug_studio.new_run import NewRunDialog
+
+        window = self.window_
+        name = library.name_of(run.folder)
+        dialog = NewRunDialog([Path(run.config.source)], window.session, window.theme, self, run.config, name)
+        dialog.begun.connect(window.begin)
+        dialog.open()
