@@ -221,7 +221,7 @@ def _detected(spec: Spec, keypoints: str) -> dict:
         known = ("gt", *KEYPOINTS, *beside)
         has = f"choose gt, {', '.join(KEYPOINTS)} or the name of a file (there is {', '.join(beside) or 'none'})"
         raise UserError(
-            f"{spec.text}: the 2D of keypoints={keypoints} is not at {path}; {closest(keypoints, known, has)}."
+            f"{spec.text}: the 2D of keypoints={keypoints} is not at {path}; {closest(keypoints, known, has)}"
         )
     with open_npz(path) as file:
         columns = file.read("positions_2d", "metadata")

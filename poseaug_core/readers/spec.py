@@ -28,14 +28,14 @@ class Spec:
         for name in self.options:
             if name not in known:
                 has = f"its options are {', '.join(known)}" if known else "it has none"
-                raise UserError(f"{self.text}: there is no option '{name}' for this data; {closest(name, known, has)}.")
+                raise UserError(f"{self.text}: there is no option '{name}' for this data; {closest(name, known, has)}")
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
         """The option, one of the choices."""
         value = self.options.get(name, default)
         if value not in choices:
             raise UserError(
-                f"{self.text}: {name} is '{value}'; {closest(value, choices, 'choose one of ' + ', '.join(choices))}."
+                f"{self.text}: {name} is '{value}'; {closest(value, choices, 'choose one of ' + ', '.join(choices))}"
             )
         return value
 
@@ -60,14 +60,14 @@ class Spec:
         for value in values if known is not None else ():
             if value not in known:
                 has = f"there are {', '.join(known)}"
-                raise UserError(f"{self.text}: {name} names '{value}'; {closest(value, known, has)}.")
+                raise UserError(f"{self.text}: {name} names '{value}'; {closest(value, known, has)}")
         return values
 
 
 def closest(name: str, known: Sequence[str], otherwise: str) -> str:
-    """'did you mean X?' without its mark, for a name close to a known one, else the other sentence."""
+    """'did you mean X?' for a name close to a known one, else the other sentence and its full stop."""
     close = difflib.get_close_matches(name, known, 1) or [k for k in known if k.lower() == name.lower()]
-    return f"did you mean '{close[0]}'" if close else otherwise
+    return f"did you mean '{close[0]}'?" if close else f"{otherwise}."
 
 
 def parse_spec(text: str | Path) -> Spec:
