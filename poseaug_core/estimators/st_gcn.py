@@ -6,6 +6,7 @@ All layers work on (nodes, batch, features), so that each step is one product ov
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -46,7 +47,7 @@ def body_parts(parents: list[int], mirror: list[int]) -> list[list[int]]:
     return [*limbs.values(), [joint for joint, other in enumerate(mirror) if other == joint]]
 
 
-def graph(links: list[tuple[int, int]], pairs: list[tuple[int, int]], centre: int) -> Tensor:
+def graph(links: list[tuple[int, int]], pairs: list[tuple[int, int]], centre: int) -> np.ndarray:
     """(4, n, n) weights [kind, from, to] by which nodes gather: from themselves, from links that are farther from the
     centre than they are, from nearer ones, from their mirror image. All that reach a node sum to 1."""
     distance = {centre: 0}
@@ -54,8 +55,8 @@ def graph(links: list[tuple[int, int]], pairs: list[tuple[int, int]], centre: in
         for a, b in [*links, *(link[::-1] for link in links)]:
             if a in distance:
                 distance.setdefault(b, distance[a] + 1)
-    weights = torch.zeros(KINDS, len(distance), len(distance))
-    weights[0] = torch.eye(len(distance))
+    weights = np.zeros((KINDS, len(distance), len(distance)), dtype=np.float32)
+    weights[0] = np.eye(len(distance))
     for a, b in [*links, *(link[::-1] for link in links)]:
         weights[1 if distance[a] > distance[b] else 2, a, b] = 1
     for a, b in pairs:
@@ -63,7 +64,7 @@ def graph(links: list[tuple[int, int]], pairs: list[tuple[int, int]], centre: in
     return weights / weights.sum((0, 1))
 
 
-def joint_graph() -> Tensor:
+def joint_graph() -> np.ndarray:
     """The graph of the 17 joints, about the spine."""
     parents, mirror = with_neck()
     links = [(parent, joint) for joint, parent in enumerate(parents) if parent >= 0]
@@ -71,7 +72,7 @@ def joint_graph() -> Tensor:
     return graph(links, pairs, HUMAN16.names.index("spine"))
 
 
-def part_graph(parts: list[list[int]], mirror: list[int]) -> Tensor:
+def part_graph(parts: list[list[int]], mirror: list[int]) -> np.ndarray:
     """The graph of the parts: every limb linked to the trunk and paired with its mirror image."""
     trunk, of = len(parts) - 1, {joint: part for part, joints in enumerate(parts) for joint in joints}
     pairs = [(part, of[mirror[parts[part][0]]]) for part in range(trunk)]
@@ -91,19 +92,40 @@ class PointConv(nn.Module):
         return F.linear(x, self.weight[..., 0, 0], self.bias)
 
 
+class Graph(nn.Module):
+    """What a graph convolution needs of (4, n, n) weights [kind, from, to]; nothing of it is learnt or saved.
+
+    senders: for each kind the nodes that send by it. reach: (n, all senders) what of each reaches a node. share: (n, 4)
+    the sum of what reaches a node by each kind.
+    """
+
+    def __init__(self, weights: np.ndarray):
+        super().__init__()
+        sending = weights.any(2)
+        for kind in range(KINDS):
+            self.register_buffer(f"senders{kind}", torch.as_tensor(np.flatnonzero(sending[kind])), persistent=False)
+        self.register_buffer("reach", torch.as_tensor(weights[sending].T), persistent=False)
+        self.register_buffer("share", torch.as_tensor(weights.sum(1).T), persistent=False)
+
+    @property
+    def senders(self) -> list[Tensor]:
+        return [getattr(self, f"senders{kind}") for kind in range(KINDS)]
+
+
 class GraphConv(nn.Module):
-    """A matrix for each kind of link, then the sum of what reaches each node."""
+    """A matrix for each kind of link on the nodes that send by it, then the sum of what reaches each node."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.conv = PointConv(inputs, KINDS * outputs)
 
-    def forward(self, x: Float[Tensor, "n b i"], weights: Float[Tensor, "4 n n"]) -> Float[Tensor, "n b o"]:
+    def forward(self, x: Float[Tensor, "n b i"], graph: Graph) -> Float[Tensor, "n b o"]:
         nodes, batch, inputs = x.shape
-        matrices, rows = self.conv.weight.view(KINDS, -1, inputs), x.flatten(0, 1)
-        sent = torch.cat([F.linear(rows, matrix) for matrix in matrices]).view(KINDS * nodes, -1)
-        bias = weights.sum(1).T @ self.conv.bias.view(KINDS, -1)
-        gathered = (weights.flatten(0, 1).T @ sent).view(nodes, batch, -1)
+        matrices = self.conv.weight.view(KINDS, -1, inputs)
+        pairs = zip(graph.senders, matrices, strict=True)
+        sent = torch.cat([F.linear(x.index_select(0, senders), matrix) for senders, matrix in pairs])
+        bias = graph.share @ self.conv.bias.view(KINDS, -1)
+        gathered = (graph.reach @ sent.flatten(1)).view(nodes, batch, -1)
         return gathered + bias[:, None].type_as(gathered)  # bfloat16 stays bfloat16
 
 
@@ -120,8 +142,8 @@ class GraphLayer(nn.Module):
             nn.Sequential(PointConv(inputs, outputs), BatchNorm(outputs)) if residual and inputs != outputs else None
         )
 
-    def forward(self, x: Tensor, weights: Tensor, generator: Generator | None) -> Tensor:
-        y = dropout(F.relu(self.tcn["0"](self.gcn(x, weights))), DROPOUT_GRAPH, generator)
+    def forward(self, x: Tensor, graph: Graph, generator: Generator | None) -> Tensor:
+        y = dropout(F.relu(self.tcn["0"](self.gcn(x, graph))), DROPOUT_GRAPH, generator)
         y = dropout(self.tcn["4"](self.tcn["3"](y)), DROPOUT_GRAPH, generator)
         if self.residual is not None:
             y = y + self.residual(x)
@@ -152,8 +174,7 @@ class Network(nn.Module):
         parents, mirror = with_neck()
         self.parts = body_parts(parents, mirror)
         self.part_of = [part for joint in range(len(parents)) for part, held in enumerate(self.parts) if joint in held]
-        self.register_buffer("joint_links", joint_graph(), persistent=False)
-        self.register_buffer("part_links", part_graph(self.parts, mirror), persistent=False)
+        self.joint_links, self.part_links = Graph(joint_graph()), Graph(part_graph(self.parts, mirror))
         self.data_bn = BatchNorm(2 * len(parents), eps=INPUT_EPSILON)
         shapes = ((2, width, False), (width, width, True), (width, 2 * width, True))
         self.st_gcn_networks = nn.ModuleList(GraphLayer(*shape) for shape in shapes)
