@@ -300,7 +300,7 @@ def test_bad_poses_are_refused(folder, tmp_path, kind):
         (["--batch-size", "1"], "batch_size is 1; choose a value from 2 to"),
         (["--batch-size", "many"], "batch_size is 'many'; it must be a whole number"),
         (["--tolerance-ba", "-1"], "tolerance_ba is -1"),
-        (["--augmentation", "some"], "augmentation is 'some'; choose one of poseaug, none"),
+        (["--augmentation", "some"], "augmentation is 'some'; choose one of poseaug, evolution, random, none"),
         (["--preset", "best"], "no preset 'best'; choose one of released"),
         (["--estimator", "resnet"], "no estimator 'resnet'; choose one of"),
         (["--device", "tpu"], "'tpu'"),
