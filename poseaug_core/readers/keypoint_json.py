@@ -71,7 +71,8 @@ def read_keypoint_file(spec: str | Path, progress: Progress | None = None) -> Ke
         lost = f"{int((~kept).sum()):,} of {len(kept):,} people"
         notes.append(f"{lost} show fewer than {FEWEST} joints, or no trunk, and are left out.")
     used, image = np.unique(image[kept], return_inverse=True)
-    names = [list(people.images)[number] for number in used]
+    listed = list(people.images)
+    names = [listed[number] for number in used]
     xy, confidence = xy[kept], confidence[kept]
     units, said = find_units(points, options.units, path)
     notes += said
