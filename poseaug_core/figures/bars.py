@@ -71,7 +71,8 @@ def _panel(page: Page, left: float, top: float, width: float, panel: Panel, arms
                 reach = bar.mean + (bar.sd or 0.0)
                 if bar.sd is not None:
                     axes.plot([x, x], [bar.mean - bar.sd, reach], color=theme.text, linewidth=0.6)
-                axes.annotate(f"{bar.mean:.{1 if bar.mean < 1000 else 0}f}", (x, reach), (0, 1.5), textcoords="offset points", ha="center",
+                text = f"{bar.mean:.{1 if bar.mean < 1000 else 0}f}"
+                axes.annotate(text, (x, reach), (0, 1.5), textcoords="offset points", ha="center",
                               fontsize=VALUE, color=theme.text)  # fmt: skip
                 tops.append(reach)
             if bar.published is not None:

@@ -94,8 +94,8 @@ def experiment(
         raise UserError(f"There is no preset {setup.preset!r}; choose one of {', '.join(PRESETS)}.")
     if not setup.seeds:
         raise UserError("No seed is named; give at least one, for example --seeds 0,1.")
-    table, left_out = _fitting(TABLES[number], setup)
-    table = _chosen(table, list(rows), list(columns), list(estimators), list(keypoints))
+    corner = _chosen(TABLES[number], list(rows), list(columns), list(estimators), list(keypoints))
+    table, left_out = _fitting(corner, setup)
     configs: dict[str, Config] = {}
     labels = {}
     trained = [row for row in table.rows if row.kind != "cited"]
