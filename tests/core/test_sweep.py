@@ -124,7 +124,7 @@ def other(setting: Setting):
         return next(choice for choice in setting.choices if choice != setting.default)
     if setting.default is None:
         return setting.low
-    step = 1 if setting.kind == "int" else 0.01 * (setting.high - setting.low)
+    step = 1 if setting.kind == "int" else 0.01 * (setting.default or setting.high)
     return setting.default + step if setting.high is None or setting.default + step <= setting.high else setting.low
 
 
