@@ -12,17 +12,17 @@ from poseaug_studio import library
 from poseaug_studio.library import Known
 from poseaug_studio.runs_page import RunsPage
 from poseaug_studio.table_page import TablesPage
+from poseaug_studio.theme import Theme
 
 if TYPE_CHECKING:
     from poseaug_studio.window import StudioWindow
 
 
 class LibraryWindow(QDialog):
-    """Beside the studio's window, which shows what is opened here. A table goes on training while this is closed."""
+    """Beside the studio's window, which shows what is opened here. Closed, it is only hidden, and a table goes on."""
 
     def __init__(self, window: StudioWindow):
         super().__init__(window, Qt.WindowType.Window)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Library")
         self.window_ = window
         self.runs = RunsPage(window.session, window.settings, window.theme)
@@ -42,10 +42,16 @@ class LibraryWindow(QDialog):
 
     def show_page(self, name: str) -> None:
         """'runs' or 'tables'."""
-        self.tabs.setCurrentWidget(self.tables if name == "tables" else self.runs)
+        page = self.tables if name == "tables" else self.runs
+        self.tabs.setCurrentWidget(page)
+        page.read()
         self.show()
         self.raise_()
         self.activateWindow()
+
+    def set_theme(self, theme: Theme) -> None:
+        for page in (self.runs, self.tables):
+            page.set_theme(theme)
 
     def _compare(self, folder: str) -> None:
         """Draw a run's curves under those of the window's run."""

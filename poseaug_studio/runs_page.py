@@ -74,7 +74,7 @@ class RunsPage(QWidget):
                           ("delete", self._delete)):  # fmt: skip
             self.buttons[name].clicked.connect(act)
         self._arrange()
-        self.read()
+        self.set_theme(theme)
 
     def _arrange(self) -> None:
         table = self.table
@@ -90,11 +90,6 @@ class RunsPage(QWidget):
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        line, lit = mix(self.theme.surface, self.theme.line, 0.6), mix(self.theme.surface, self.theme.accent, 0.24)
-        table.setStyleSheet(
-            f"QTableView::item {{ padding: 2px 8px; border-bottom: 1px solid {line}; }}"
-            f"QTableView::item:selected {{ background: {lit}; color: {self.theme.text}; }}"
-        )
         table.itemSelectionChanged.connect(self._show_buttons)
         table.cellDoubleClicked.connect(lambda row, column: self._open())
         top = QHBoxLayout(spacing=8)
@@ -107,6 +102,15 @@ class RunsPage(QWidget):
         column.addWidget(table, 1)
         column.addWidget(self.words)
         self._show_buttons()
+
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        line, lit = mix(theme.surface, theme.line, 0.6), mix(theme.surface, theme.accent, 0.24)
+        self.table.setStyleSheet(
+            f"QTableView::item {{ padding: 2px 8px; border-bottom: 1px solid {line}; }}"
+            f"QTableView::item:selected {{ background: {lit}; color: {theme.text}; }}"
+        )
+        self._show(self.known)
 
     def read(self) -> None:
         """Read the runs anew: those in the folder of runs and the ones seen lately."""

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QGuiApplication,
@@ -168,6 +168,7 @@ class ScenePanel(QWidget):
         native = self.views.native
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         native.setMinimumHeight(112)
+        native.installEventFilter(self)
         self._legend = ScoreLegend(self.theme, native)
         self._legend.hide()
         self.hover_label = QLabel(native)
@@ -239,7 +240,12 @@ class ScenePanel(QWidget):
             close_up.value, close_up.lit = int(low), False  # lit would look as if the user had chosen it
             close_up.update()
             self.projections.set_whole(not low)
-        self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The legend stays at the bottom of the views."""
+        if event.type() == QEvent.Type.Resize:
+            self._legend.move(12, self.views.native.height() - self._legend.height() - 8)
+        return super().eventFilter(watched, event)
 
     def _close_up(self, on: int) -> None:
         self._closed_up, self._tools[4].lit = bool(on), True

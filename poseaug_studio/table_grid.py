@@ -91,8 +91,6 @@ class TableGrid(QTableWidget):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setShowGrid(False)
-        line = mix(theme.surface, theme.line, 0.6)
-        self.setStyleSheet(f"QTableView::item {{ padding: 0 8px; border-bottom: 1px solid {line}; }}")
         self.setMouseTracking(True)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(HEIGHT)
@@ -101,6 +99,7 @@ class TableGrid(QTableWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu)
         self.cellDoubleClicked.connect(self._open)
+        self.set_theme(theme)
 
     def state_of(self, cell: GridCell) -> str:
         """A cell that waits for its turn is queued while the table is trained."""
@@ -196,4 +195,6 @@ class TableGrid(QTableWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
+        line = mix(theme.surface, theme.line, 0.6)
+        self.setStyleSheet(f"QTableView::item {{ padding: 0 8px; border-bottom: 1px solid {line}; }}")
         self.viewport().update()

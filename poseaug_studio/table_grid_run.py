@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 from poseaug_studio.table_grid_work import Asked
 
-#: Milliseconds that a process gets to end its step and write its checkpoint before it is killed at the very end.
-PATIENCE = 60_000
+#: What trains a table: the command line of this very program.
+POSEAUG = (sys.executable, "-m", "poseaug_core.cli")
 
 
 class TableRun(QObject):
@@ -17,8 +17,9 @@ class TableRun(QObject):
 
     ended = Signal(str)
 
-    def __init__(self, parent: QObject | None = None):
+    def __init__(self, parent: QObject | None = None, command: tuple[str, ...] = POSEAUG):
         super().__init__(parent)
+        self.command = command
         self.asked: Asked | None = None
         self.stopping = False
         self._process: QProcess | None = None
@@ -40,7 +41,7 @@ class TableRun(QObject):
         process.finished.connect(self._finished)
         process.errorOccurred.connect(self._failed_to_start)
         self._process = process
-        process.start(sys.executable, ["-m", "poseaug_core.cli", *asked.arguments()])
+        process.start(self.command[0], [*self.command[1:], *asked.arguments()])
 
     def stop(self) -> None:
         """Ask it to end after its step; all that was done is kept."""
@@ -48,22 +49,13 @@ class TableRun(QObject):
             self.stopping = True
             self._process.terminate()
 
-    def wait(self) -> None:
-        """Stop, and wait for the end."""
-        process = self._process
-        if process is not None:
-            self.stop()
-            if not process.waitForFinished(PATIENCE):
-                process.kill()
-                process.waitForFinished(1000)
-
     def _listen(self) -> None:
         words = bytes(self._process.readAllStandardError()).decode(errors="replace").strip().splitlines()
         self._said = words[-1] if words else self._said
 
     def _failed_to_start(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._said = f"{sys.executable} cannot be started; install the program again."
+            self._said = f"{self.command[0]} cannot be started; install the program again."
             self._finished(1)
 
     def _finished(self, code: int, _=None) -> None:

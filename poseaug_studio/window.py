@@ -35,7 +35,7 @@ from poseaug_studio.theme import DARK, LIGHT, Theme
 from poseaug_studio.workspace import Workspace
 
 #: Layouts saved by another version are not restored.
-LAYOUT = 1
+LAYOUT = 2
 
 
 class StudioWindow(QMainWindow):
@@ -48,6 +48,7 @@ class StudioWindow(QMainWindow):
         self.theme = self._chosen_theme()
         self.selection = Selection(self)
         self.table_run = TableRun(self)
+        self.library = None
         self.demo = demo_config()
         self.demo_folder: Path | None = None  # where the next demo goes, None for a new folder among the runs
         self.closing = False
@@ -274,8 +275,7 @@ class StudioWindow(QMainWindow):
         """'runs' or 'tables'."""
         from poseaug_studio.library_window import LibraryWindow
 
-        there = self.findChild(LibraryWindow)
-        self.library = there or LibraryWindow(self)
+        self.library = self.library or LibraryWindow(self)
         self.library.show_page(page)
 
     def export_figure(self) -> None:
@@ -309,6 +309,8 @@ class StudioWindow(QMainWindow):
             style.apply(QApplication.instance(), theme)
             for part in (*map(self.pages.widget, range(self.pages.count())), self.banner):
                 part.set_theme(theme)
+            if self.library is not None:
+                self.library.set_theme(theme)
             self.workspace.knobs.show_controls(self.session.controls)
 
     def open_palette(self) -> None:

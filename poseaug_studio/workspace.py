@@ -39,8 +39,10 @@ PANELS = {
     "distributions": ("poseaug_studio.distributions", "DistributionsPanel"),
 }
 TITLES = {"knobs": "Knobs", "kcs": "KCS parts", "curves": "Curves", "distributions": "View points and positions"}
-#: Below this height the lower docks share one place as tabs.
+#: Below this height the lower docks stand beside the views, sharing the place of the KCS as tabs: bodies are tall.
 TABS_BELOW = 860
+#: Widths of the right dock: alone, in a narrow window, with the others as tabs.
+ROOMY, NARROW, SHARED = 330, 264, 400
 #: What the samples panel needs beside its thumbnails.
 STRIP_HEAD = 24
 #: Milliseconds between two panels taking a snapshot: the window answers clicks in between.
@@ -174,7 +176,7 @@ class Workspace(QWidget):
             self.docks[name] = dock
 
     def default_layout(self) -> None:
-        """Knobs left, KCS right, curves and distributions below: side by side, or as tabs on a small screen."""
+        """Knobs left, KCS right, curves and distributions below; on a small screen as tabs with the KCS."""
         areas = {
             "knobs": Qt.DockWidgetArea.LeftDockWidgetArea, "kcs": Qt.DockWidgetArea.RightDockWidgetArea,
             "curves": Qt.DockWidgetArea.BottomDockWidgetArea, "distributions": Qt.DockWidgetArea.BottomDockWidgetArea,
@@ -183,24 +185,28 @@ class Workspace(QWidget):
             dock.setFloating(False)
             self.area.addDockWidget(areas[name], dock)
             dock.show()
-        small = self.window().height() < TABS_BELOW
-        curves, distributions = self.docks["curves"], self.docks["distributions"]
+        small, wide = self.window().height() < TABS_BELOW, self.window().width() >= 1500
+        kcs, curves, distributions = (self.docks[name] for name in ("kcs", "curves", "distributions"))
         if small:
+            self.area.tabifyDockWidget(kcs, curves)
             self.area.tabifyDockWidget(curves, distributions)
-            curves.raise_()
+            kcs.raise_()
         else:
             self.area.splitDockWidget(curves, distributions, Qt.Orientation.Horizontal)
-        wide = self.window().width() >= 1500
-        self.area.resizeDocks(
-            [self.docks["knobs"], self.docks["kcs"]], [280, 330] if wide else [248, 264], Qt.Orientation.Horizontal
-        )
-        self.split.setSizes([1000, 120 + STRIP_HEAD])
-        self.area.resizeDocks([curves], [290 if not small else 150], Qt.Orientation.Vertical)
+        right = SHARED if small else ROOMY if wide else NARROW
+        sides = [280 if wide else 248, right]
+        self.area.resizeDocks([self.docks["knobs"], kcs], sides, Qt.Orientation.Horizontal)
+        self.split.setSizes([1000, (90 if small else 120) + STRIP_HEAD])
         if not small:
+            self.area.resizeDocks([curves], [290], Qt.Orientation.Vertical)
             self.area.resizeDocks([curves, distributions], [560, 440], Qt.Orientation.Horizontal)
 
     def _docks_moved(self) -> None:
-        """Panels that came into sight take the snapshot; a dock among tabs is named by its tab alone."""
+        """Panels that came into sight take the snapshot; a dock among tabs is named by its tab alone; without docks
+        below them the views keep their distance from the timeline."""
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+        below = any(self.area.dockWidgetArea(dock) == bottom and dock.isVisible() for dock in self.docks.values())
+        self.area.centralWidget().layout().setContentsMargins(0, 6, 0, 0 if below else 6)
         if self.panels:
             self._turn.start()
         for name, dock in self.docks.items():

@@ -134,12 +134,12 @@ def test_other_sets_may_be_motion_capture_and_can_be_cleared(qtbot, session, tmp
     dialog.show()
     asked = []
     monkeypatch.setattr(
-        QFileDialog, "getOpenFileNames", lambda *given: asked.append(given[-1]) or (["/a/run.bvh", "/a/b.npz"], "")
+        QFileDialog, "getOpenFileNames", lambda *given: asked.append(given[3]) or (["/a/run.bvh", "/a/b.npz"], "")
     )
-    qtbot.mouseClick(dialog.others, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.cross.add, Qt.MouseButton.LeftButton)
     assert "*.bvh" in asked[0] and dialog.config().cross == ("/a/run.bvh", "/a/b.npz")
-    qtbot.mouseClick(dialog.clear, Qt.MouseButton.LeftButton)
-    assert dialog.config().cross == () and not dialog.clear.isVisible()
+    qtbot.mouseClick(dialog.cross.clear, Qt.MouseButton.LeftButton)
+    assert dialog.config().cross == () and not dialog.cross.clear.isVisible()
 
 
 def test_a_run_shows_up_among_the_recent_ones(qtbot, training_window, settings):
@@ -167,13 +167,15 @@ def test_the_layout_is_restored(qtbot, window, session, settings, training):
     assert again.workspace.docks["kcs"].isVisible()
 
 
-def test_on_a_small_screen_the_lower_docks_are_tabs(qtbot, window):
+def test_on_a_small_screen_the_lower_docks_are_tabs_beside_views_that_are_tall(qtbot, window):
     window.show_workspace()
     window.resize(1280, 720)
     window.commands["reset layout"].trigger()
-    curves, distributions = window.workspace.docks["curves"], window.workspace.docks["distributions"]
-    assert window.workspace.area.tabifiedDockWidgets(curves) == [distributions]
+    docks = window.workspace.docks
+    curves = docks["curves"]
+    assert set(window.workspace.area.tabifiedDockWidgets(curves)) == {docks["kcs"], docks["distributions"]}
     assert window.width() == 1280 and window.height() == 720
+    qtbot.waitUntil(lambda: window.workspace.panels["scene"].views.native.height() > 200)
     window.resize(1600, 1000)
     window.commands["reset layout"].trigger()
     assert window.workspace.area.tabifiedDockWidgets(curves) == []
