@@ -27,7 +27,7 @@ SHARES = {
 }  # fmt: skip
 #: Of two layouts with as many joints, one is believed whose bones are as unlike a person's as this, sum of the absolute
 #: differences of their shares, and by this factor less so than the other's. In motion capture, pose by pose, the right
-#: one has 0.12 to 0.33 (5 to 95 %), a wrong one 0.35 to 0.95; together they decide wrongly for 5 single poses of 16,000.
+#: one has 0.12 to 0.33 (5 to 95 %), a wrong one 0.35 to 0.95; together they err in 5 single poses of 16,000.
 UNLIKE, CLEARLY = 0.4, 0.65
 #: Bones of which a person must show so many to be judged by.
 FEWEST_BONES = 8
