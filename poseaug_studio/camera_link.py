@@ -21,10 +21,12 @@ HALF_HEIGHT, HALF_WIDTH = 1.0, 0.7
 
 @dataclass(frozen=True)
 class Framing:
-    """What a view looks at: a centre (display frame, metres) and how many times wider than a person."""
+    """What a view looks at: a centre (display frame, metres), how many times taller than a person, and wider than one
+    (None: as many times)."""
 
     centre: tuple[float, float, float] = (0.0, 0.0, -0.09)
     scale: float = 1.0
+    width: float | None = None
 
 
 class TurntableCamera(QObject):
@@ -83,7 +85,8 @@ class TurntableCamera(QObject):
 
     def metres_per_pixel(self, size: tuple[float, float], framing: Framing) -> float:
         """Metres a pixel covers at the centre's depth, in a view of (width, height) pixels."""
-        half = max(HALF_HEIGHT, HALF_WIDTH * size[1] / max(size[0], 1)) * framing.scale / self.zoom
+        wide = framing.scale if framing.width is None else framing.width
+        half = max(HALF_HEIGHT * framing.scale, HALF_WIDTH * wide * size[1] / max(size[0], 1)) / self.zoom
         return 2 * half / max(size[1], 1)
 
     def matrix(self, size: tuple[float, float], framing: Framing) -> np.ndarray:

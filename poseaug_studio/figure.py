@@ -12,7 +12,7 @@ import numpy as np
 
 from poseaug_core.skeleton import Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
-from poseaug_studio.camera_link import HALF_HEIGHT, Framing
+from poseaug_studio.camera_link import HALF_HEIGHT, HALF_WIDTH, Framing
 from poseaug_studio.theme import Theme
 
 #: Joint radii in metres by the last word of a joint's name: what reads as a body without hiding its bones.
@@ -197,8 +197,12 @@ def person_framing(centred: np.ndarray) -> Framing:
     """
     low, high = centred[0, :, 2].min(), centred[0, :, 2].max() + RADII["head"]
     middle = float((low + high) / 2)
-    needed = max(np.abs(centred[..., 2] - middle).max() + 0.1, 1.1 * np.abs(centred[..., :2]).max())
-    return Framing((0.0, 0.0, middle), float(max(1.0, np.ceil(10 * needed / HALF_HEIGHT) / 10)))
+    tall = np.abs(centred[..., 2] - middle).max() + 0.1
+    wide = 1.05 * np.linalg.norm(centred[..., :2], axis=-1).max()  # from wherever it is looked at
+    steps = [
+        float(max(1.0, np.ceil(10 * need / room) / 10)) for need, room in ((tall, HALF_HEIGHT), (wide, HALF_WIDTH))
+    ]
+    return Framing((0.0, 0.0, middle), *steps)
 
 
 def compose(snapshot: Snapshot, row: int, skeleton: Skeleton, theme: Theme, look: Look) -> tuple[StageFigure, ...]:

@@ -203,6 +203,8 @@ class NewRunDialog(QDialog):
         self.train.setDefault(True)
 
     def _words(self) -> str:
+        if self.base is not None:
+            return f"<b>As {self.name.text()} was made, with changes</b><br>Poses: {self.base.source}"
         first = self.paths[0]
         kind = "Motion capture" if self.motion else "Poses"
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""

@@ -85,7 +85,7 @@ class RunBar(QFrame):
         faded = mix(theme.muted, theme.surface, 0.5)
         self.step.setIcon(icons.icon("step", theme.text, faded))
         self.stop.setIcon(icons.icon("stop", theme.bad, faded))
-        self.show_status(self.status)
+        self.show_status(self.status, self.resumable)
 
     def show_status(self, status: Status, resumable: bool = False) -> None:
         """resumable: whether a run that ended can go on."""

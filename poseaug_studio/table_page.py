@@ -102,13 +102,15 @@ class TablesPage(QWidget):
 
     def _fill_estimators(self) -> None:
         several, kept = self.number.currentData() in SEVERAL, self.estimator.currentData()
+        if several and self.estimator.findData("") < 0:
+            kept = ""
         self.estimator.blockSignals(True)
         self.estimator.clear()
         if several:
             self.estimator.addItem("All four", "")
         for name, entry in ESTIMATORS.items():
             self.estimator.addItem(entry.title, name)
-        self.estimator.setCurrentIndex(max(self.estimator.findData(kept or ("" if several else "vpose")), 0))
+        self.estimator.setCurrentIndex(max(self.estimator.findData(kept if several else kept or "vpose"), 0))
         self.estimator.blockSignals(False)
 
     def _choose_data(self) -> None:
