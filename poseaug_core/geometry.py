@@ -30,14 +30,20 @@ def rigid(
     return xyz @ rotation_matrix(axis_angle).transpose(-1, -2) + translation[:, None]
 
 
+#: Metres.
+NEAREST = 1e-6
+
+
 def project(xyz: Float[Tensor, "b j 3"], camera: Float[Tensor, "b 9"]) -> Float[Tensor, "b j 2"]:
     """Normalised 2D of points in the camera frame, with lens distortion.
 
     As the released code: the ratio xy / z is clamped to [-1, 1], so points far outside the image
-    or behind the camera land on its border and carry no gradient there.
+    or behind the camera land on its border and carry no gradient there. A depth below NEAREST counts as that.
     """
     focal, centre, radial, tangential = camera[:, None].split((2, 2, 3, 2), dim=-1)
-    ray = (xyz[..., :2] / xyz[..., 2:]).clamp(-1, 1)
+    # Among millions of augmented joints one at depth 0 comes by; its gradient, 0 times infinity, would end a training.
+    depth = torch.where(xyz[..., 2:].abs() < NEAREST, NEAREST, xyz[..., 2:])
+    ray = (xyz[..., :2] / depth).clamp(-1, 1)
     r2 = ray.square().sum(-1, keepdim=True)
     gain = 1 + (radial * torch.cat((r2, r2 * r2, r2 * r2 * r2), dim=-1)).sum(-1, keepdim=True)
     gain = gain + (tangential * ray).sum(-1, keepdim=True)

@@ -77,6 +77,14 @@ def test_undistorted_projection_is_a_pinhole(poses):
     torch.testing.assert_close(geometry.project(poses, camera), expected)
 
 
+@pytest.mark.parametrize("depth", [0.0, -0.0, 1e-30, -1e-12, 1e-5])
+def test_a_joint_at_the_cameras_depth_has_a_finite_place_and_gradient(depth):
+    xyz = torch.tensor([[[0.3, -0.2, depth], [0.0, 0.0, depth], [0.1, 0.2, 4.0]]], requires_grad=True)
+    uv = geometry.project(xyz, torch.tensor([[2.0, 2.0, 0, 0, -0.2, 0.2, 0, 0.01, 0.01]]))
+    uv.sum().backward()
+    assert uv.isfinite().all() and xyz.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("azimuth", [-120.0, -30.0, 0.0, 45.0, 170.0])
 @pytest.mark.parametrize("elevation", [-40.0, 0.0, 25.0])
 def test_view_point_finds_the_camera(azimuth, elevation):
