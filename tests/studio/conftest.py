@@ -121,6 +121,19 @@ class FakeTraining:
         live.publish(snapshot)
 
 
+@pytest.fixture(autouse=True)
+def _undressed(qapp):
+    """The theme that a test gives the application ends with it: pictures do not depend on the tests before."""
+    style, font, palette, sheet = qapp.style().name(), qapp.font(), qapp.palette(), qapp.styleSheet()
+    yield
+    if qapp.styleSheet() != sheet:
+        qapp.setStyleSheet(sheet)
+    if qapp.style().name() != style:
+        qapp.setStyle(style)
+    qapp.setFont(font)
+    qapp.setPalette(palette)
+
+
 @pytest.fixture
 def settings(tmp_path) -> QSettings:
     return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
