@@ -58,8 +58,9 @@ class People:
                 raise UserError(f"{where} has {len(rows)} joints and {len(certain)} scores; write one score a joint.")
         if visibility:
             certain = VISIBILITY[np.nan_to_num(certain).astype(int).clip(0, 2)]
-        # Without confidence, the corner of the image stands for a joint that was not found.
-        lost = ~np.isfinite(points).all(1) | ~np.isfinite(certain) | ((points == 0).all(1) & (certain >= 1))
+        # Not found: confidence 0, whose place means nothing, and without confidence the corner of the image.
+        lost = ~np.isfinite(points).all(1) | ~np.isfinite(certain) | (certain <= 0)
+        lost |= (points == 0).all(1) & (certain >= 1)
         self.points.append(np.where(lost[:, None], np.nan, points))
         self.sure.append(np.where(lost, 0.0, certain).clip(0, 1))
         self.image.append(self.images.setdefault(str(image), len(self.images)))

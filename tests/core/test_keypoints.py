@@ -172,6 +172,24 @@ def test_without_scores_the_largest_person_is_taken(tmp_path):
     assert any("largest" in note for note in read.notes)
 
 
+@pytest.mark.parametrize("layout", ["openpose25", "coco17"])
+def test_joints_that_were_not_found_make_nobody_larger(tmp_path, layout):
+    """Detectors write 0, 0, 0 for them: a box from the corner of the image to the person would be the largest."""
+    complete = people(layout)[0]
+    small = complete * (0.3, 0.3, 1) + (850, 480, 0)
+    small[LAYOUTS[layout].joints["left wrist"][0]] = 0
+    both = np.stack((small, complete))
+    if layout == "coco17":  # of COCO's annotations, v = 0 says so
+        document = annotations(both)
+        for person in document["annotations"]:
+            person["image_id"] = 7
+    else:
+        document = openpose_frame(both)
+    read = read_keypoint_file(f"{wrote(tmp_path, document)}{WHERE}")
+    np.testing.assert_allclose(read.uv.numpy(), UV[:1], atol=1e-5)
+    assert any("largest" in note for note in read.notes)
+
+
 def test_gaps_are_bridged_in_time_and_counted(tmp_path):
     made = people("coco17")
     made[4:7, 9, 2] = 0  # left wrist
