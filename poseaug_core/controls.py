@@ -11,7 +11,7 @@ FEEDBACK, ANGLE, LENGTH = "Feedback", "Bone angle (BA)", "Bone length (BL)"
 WEIGHTS, RATES, OPERATIONS, LEARNING = "Loss weights", "Learning rates", "Operations", "Who learns"
 # What a control is read with (Setting.where).
 LEARNED = ("augmentation", ("poseaug",))
-AUGMENTED = ("augmentation", ("poseaug", "random"))
+AUGMENTED = ("augmentation", ("poseaug", "evolution", "random"))
 RATIO, EXPONENTIAL = ("feedback_form", ("ratio",)), ("feedback_form", ("exponential",))
 RANGE, RECTIFIED = ("regulariser", ("range",)), ("regulariser", ("rectified",))
 JUDGED3D = ("discriminator3d", ("parts", "paper_parts", "whole_body"))

@@ -63,15 +63,18 @@ class Epoch:
         return xyz, uv
 
     def swapped(self, iteration: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Source rows, xyz, uv, camera of a batch with this epoch's bone lengths, 2D projected anew."""
+        """Source rows, xyz, uv, camera of a batch with this epoch's bone lengths.
+
+        2D is projected anew, also where lengths stay: what the 2D discriminator is to tell apart is not the error of
+        a detector.
+        """
         rows = self._rows(self.order, iteration)
         return rows, *self._swapped(rows)
 
     def _swapped(self, rows: Tensor) -> Batch:
-        xyz, uv, camera = self._columns(rows)
-        if self.templates is None:
-            return xyz, uv, camera
-        xyz = set_lengths(xyz, self.templates[self.template[rows]], self.poses.skeleton)
+        xyz, _, camera = self._columns(rows)
+        if self.templates is not None:
+            xyz = set_lengths(xyz, self.templates[self.template[rows]], self.poses.skeleton)
         return xyz, project(xyz, camera), camera
 
     def collect(self, iteration: int, made: Augmented, keep_rule: str) -> None:

@@ -152,8 +152,9 @@ class Updates:
         Two thirds of the step's arithmetic. The estimator is in train mode with its weights frozen.
         """
         ratio_form = self.config.feedback_form == "ratio"
+        # Not of an operation that is off; the printed form is of what comes out in the end, whatever is on.
         pairs = {"ba": (made.uv_ba, made.ba)} if ratio_form and controls.apply_ba else {}
-        pairs |= {"rt": (made.uv_rt, made.rt)}
+        pairs |= {"rt": (made.uv_rt, made.rt)} if controls.apply_rt or not ratio_form else {}
         estimator = self.networks.estimator
         kept = kept_statistics(estimator) if self.config.feedback_statistics == "kept" else nullcontext()
         with frozen(estimator), kept:

@@ -327,6 +327,44 @@ def test_each_operation_trains_alone(tmp_path, preset, only):
         assert all(p.isfinite().all() for n in trainer.networks.named().values() for p in n.parameters())
 
 
+@pytest.mark.parametrize("augmentation", ["poseaug", "evolution", "random", "none"])
+@pytest.mark.parametrize("knob", ["apply_ba", "apply_bl", "apply_rt"])
+def test_an_operation_is_in_use_where_it_changes_what_the_estimator_learns(augmentation, knob):
+    config = small_config(augmentation=augmentation, random_angle=10.0, random_length=0.1, pretrain_epochs=0, epochs=2)
+
+    def estimator(controls):
+        trainer = Trainer(config, small_data())
+        while trainer.position.phase != "done":
+            trainer.step(controls)
+        return trainer.estimator.state_dict()
+
+    turned = replace(config.controls, **{knob: False})
+    assert same(estimator(config.controls), estimator(turned)) != KNOBS[knob].in_use(config)
+
+
+@pytest.mark.parametrize("preset", ["released", "paper"])
+def test_discriminators_see_projected_2d_whatever_detector_the_source_comes_from(preset):
+    from poseaug_core.geometry import project
+
+    data = small_data()
+    noisy = replace(data.source, uv=data.source.uv + 0.05)
+    trainer = Trainer(small_config(preset=preset, pretrain_epochs=0), replace(data, source=noisy))
+    trainer.epoch.begin_pass(trainer.generator, swap=True)
+    _, xyz, uv, camera = trainer.epoch.swapped(0)
+    real_xyz, real_uv = trainer.epoch.judged(0, 0.0)
+    assert torch.equal(uv, project(xyz, camera))
+    rows = trainer.epoch.order_real[:16]
+    assert torch.equal(real_uv, project(real_xyz, noisy.camera[rows]))
+
+
+def test_feedback_is_of_the_operations_that_are_on():
+    for off, terms in (("apply_ba", {"rt"}), ("apply_rt", {"ba"})):
+        trainer = Trainer(small_config(pretrain_epochs=0, warmup_epochs=0), small_data())
+        trainer.step(replace(Controls(), **{off: False}))
+        found = {name.removeprefix("loss/feedback_") for name in trainer.updates.meter.read() if "feedback_" in name}
+        assert found == terms
+
+
 def test_extra_2d_reaches_the_2d_discriminator_alone():
     def judged(extra):
         trainer = Trainer(small_config(pretrain_epochs=0), replace(small_data(), extra=extra))
