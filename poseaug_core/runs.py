@@ -6,7 +6,7 @@ controls.jsonl      every change of a control: {step, field, old, new}
 replay.jsonl        changes still to come, in the same form: of a run replayed, or dropped by a resume
 metrics.jsonl       {step, kind, values}: kind 'scalars' or 'evaluation'
 history.h5          every recorded snapshot
-checkpoints/        NAME.safetensors, each whole
+checkpoints/        NAME.safetensors, each whole: latest, best_source, and pretrained, the end of pre-training
 failure.txt         the traceback of a run that failed
 """
 

@@ -141,6 +141,8 @@ class Trainer:
                 self._record(live, run)
             elif live.wanted:
                 live.publish(self.observe({}))
+            if before.phase == "pretrain" != self.position.phase:
+                self.save(run, "pretrained")  # the estimator without PoseAug, to compare with
             if self._due("checkpoint", before):
                 self.save(run, "latest")
         self.steered = live.controls

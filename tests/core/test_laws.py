@@ -15,6 +15,7 @@ from poseaug_core.runs import Run
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import ARRAYS
 from poseaug_core.trainer import Trainer
+from poseaug_core.updates import under
 from tests.core.small import SMALL, same, small_config, small_data
 
 
@@ -428,6 +429,17 @@ def test_a_finished_run_says_so_whatever_it_kept(tmp_path):
     assert Run.open(tmp_path / "run").finished
     train(tmp_path / "stopped", small_config(), None, lambda live, step: live.stop() if step == 9 else None)
     assert not Run.open(tmp_path / "stopped").finished
+
+
+def test_the_end_of_pretraining_is_kept_to_compare_with(tmp_path):
+    config = small_config()
+    train(tmp_path / "run", config)
+    tensors, meta = Run.open(tmp_path / "run").load_checkpoint("pretrained")
+    trainer = Trainer(config, small_data())
+    while trainer.position.phase == "pretrain":
+        trainer.step(Controls())
+    assert same(under(tensors, "estimator"), trainer.estimator.state_dict())
+    assert meta["position"]["phase"] == "poseaug" and meta["step"] == trainer.position.step
 
 
 def test_warm_up_lasts_until_both_limits_have_passed():
