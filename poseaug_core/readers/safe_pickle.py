@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,12 @@ from poseaug_core.errors import UserError
 
 #: Steps of the pickle's program, a few a value; the data sets that come as pickles need some ten thousand.
 MAX_STEPS = 200_000
+#: Letters of a dictionary's key, and bits of one that is a number: longer ones take time at every look.
+LONGEST_KEY, WIDEST_KEY = 1000, 64
+#: Letters of the name of a type, as in '<f8' or '<U4096'.
+LONGEST_TYPE = 24
+#: Bytes of text that may be gone through beside three times the pickle: names of types, which are remembered.
+SPARE = 1 << 20
 #: Kinds of numbers and text whose bytes mean nothing but themselves; O is a list of further objects.
 KINDS = "biufcSUO"
 _MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
@@ -88,7 +94,10 @@ class _Type:
     """A dtype as a pickle builds it, in two steps."""
 
     def __init__(self, code, *_):
-        dtype = np.dtype(_text(code)) if not isinstance(code, _Type) else code.dtype
+        code = code if isinstance(code, _Type) else _text(code)
+        if isinstance(code, str) and len(code) > LONGEST_TYPE:
+            raise Refused("to make an array of structures")
+        dtype = np.dtype(code) if isinstance(code, str) else code.dtype
         if dtype.kind not in KINDS or dtype.subdtype:
             raise Refused("to make an array of structures")
         self.dtype = dtype
@@ -101,7 +110,10 @@ class _Type:
 
 
 class _Array:
-    """An array that has been announced; ``build`` makes it of its state."""
+    """An array that has been announced; ``build`` makes it of its state. places: where it is remembered."""
+
+    def __init__(self):
+        self.places: list[int] = []
 
     def build(self, state) -> np.ndarray:
         _, shape, of, fortran, raw = state if len(state) == 5 else (None, *state)
@@ -124,7 +136,8 @@ def _array(raw, of: _Type, shape, order: str) -> np.ndarray:
             made[i] = value
     else:
         raw = raw.encode("latin-1") if isinstance(raw, str) else raw
-        if not isinstance(raw, bytes | bytearray) or len(raw) != count * of.dtype.itemsize:
+        # A type of no bytes would give any number of entries for nothing.
+        if not isinstance(raw, bytes | bytearray) or not of.dtype.itemsize or len(raw) != count * of.dtype.itemsize:
             raise ValueError(f"shape {shape}")
         made = np.frombuffer(raw, of.dtype) if raw else np.empty(count, of.dtype)
     return made.reshape(shape, order=order)
@@ -152,11 +165,20 @@ def _empty() -> bytes:
 
 
 def _ordered(pairs=()) -> dict:
-    return {key: value for key, value in pairs}
+    return {_key(key): value for key, value in pairs}
 
 
 def _set(values=()) -> set:
-    return set(values)
+    return {_key(value) for value in values}
+
+
+def _key(value: Any) -> Any:
+    """A key of a dictionary or entry of a set: nested tuples, of which few bytes make billions, are none."""
+    short = len(value) <= LONGEST_KEY if isinstance(value, str | bytes) else True
+    short = value.bit_length() <= WIDEST_KEY if isinstance(value, int) else short
+    if not isinstance(value, str | bytes | int | float) or not short:
+        raise Refused(f"to look things up by a {type(value).__name__}" + (" as long as that" if not short else ""))
+    return value
 
 
 def _text(value) -> str:
@@ -182,6 +204,15 @@ CALLS: dict[tuple[str, str], Callable] = {
 }
 
 
+class _Memo(dict):
+    """What is remembered, by number; an announced array is told its numbers, because it is made later."""
+
+    def __setitem__(self, number: int, value: Any) -> None:
+        super().__setitem__(number, value)
+        if isinstance(value, _Array):
+            value.places.append(number)
+
+
 class _Reader(pickle._Unpickler):
     """The Python unpickler of the standard library, because the C one fills its memo table as far as a file says.
 
@@ -193,6 +224,8 @@ class _Reader(pickle._Unpickler):
     def __init__(self, stream: _Rest):
         super().__init__(stream, fix_imports=False, encoding="latin-1")
         self.dispatch = _Steps(self.dispatch)
+        self.memo = _Memo()
+        self.letters = 3 * stream.left + SPARE
 
     def find_class(self, module: str, name: str) -> Callable:
         try:
@@ -209,6 +242,7 @@ class _Reader(pickle._Unpickler):
         call = self.stack[-1]
         if not any(call is known for known in CALLS.values()) or not isinstance(arguments, tuple):
             raise Refused(f"to call a {type(call).__name__}")
+        self.spend(arguments)
         self.stack[-1] = call(*arguments)
 
     def load_build(self) -> None:
@@ -216,13 +250,50 @@ class _Reader(pickle._Unpickler):
         announced = self.stack[-1]
         if not isinstance(announced, _Array | _Type):
             raise Refused(f"to change a {type(announced).__name__}")
+        self.spend(state)
         made = announced.build(state)
         self.stack[-1] = made
-        # It was remembered while it was still empty, a few entries ago.
-        for key in reversed(self.memo):
-            if self.memo[key] is announced:
-                self.memo[key] = made
-                break
+        if isinstance(announced, _Array):
+            for place in announced.places:
+                self.memo[place] = made
+            announced.places.clear()
+
+    def spend(self, given: Any) -> None:
+        """Count what a call goes through as steps and letters: once remembered, a long list is given for nothing."""
+        for value in (given, *(given if isinstance(given, tuple) else ())):
+            if isinstance(value, str | bytes | bytearray):
+                self.letters -= len(value)
+            elif isinstance(value, list | tuple | dict | set):
+                self.dispatch.left -= len(value)
+        if self.dispatch.left < 0 or self.letters < 0:
+            raise Refused(f"to take more than {MAX_STEPS:,} steps")
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.keep([(key, value)])
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.keep(zip(items[::2], items[1::2], strict=True))
+
+    def keep(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        table = self.stack[-1]
+        if not isinstance(table, dict):
+            raise Refused(f"to change a {type(table).__name__}")
+        table.update(_ordered(pairs))
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(_ordered(zip(items[::2], items[1::2], strict=True)))
+
+    def load_additems(self) -> None:
+        items = self.pop_mark()
+        if not isinstance(self.stack[-1], set):
+            raise Refused(f"to change a {type(self.stack[-1]).__name__}")
+        self.stack[-1].update(_set(items))
+
+    def load_frozenset(self) -> None:
+        self.append(_set(self.pop_mark()))
 
     def load_inst(self) -> None:
         module, name = (self.readline()[:-1].decode("ascii") for _ in range(2))
@@ -239,6 +310,11 @@ class _Reader(pickle._Unpickler):
     dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.BUILD[0]] = load_build
     dispatch[pickle.INST[0]] = load_inst
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray
     for opcode in (pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4):
         dispatch[opcode[0]] = refuse

@@ -152,6 +152,7 @@ def array_pickle(shape: tuple, dtype: str, content) -> bytes:
     )
 
 
+ARRAY_TYPE = b"cnumpy\ndtype\n(\x8c\x02f8K\x00K\x01tR"
 BOMBS = {
     "a memo of 4 billion places": (b"\x80\x02]r\xf0\xff\xff\xff.", "jointPositions"),
     "a text of 2^62 bytes": (b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x.", "cut short"),
@@ -167,6 +168,38 @@ BOMBS = {
         pickle.dumps(Trap(np._core.multiarray._reconstruct, np.ndarray, (0,), b"b")),
         "damaged",
     ),
+    "a key of nested tuples": (b"\x80\x02})" + b"2\x86" * 40 + b"Ns.", "look things up by a tuple"),
+    "a set of nested tuples": (b"\x80\x04\x8f()" + b"2\x86" * 40 + b"\x90.", "look things up by a tuple"),
+    "a frozenset of nested tuples": (b"\x80\x04()" + b"2\x86" * 40 + b"\x91.", "look things up by a tuple"),
+    "a number of 8 Mbit as a key": (
+        b"\x80\x02}\x8b" + struct.pack("<i", 1 << 20) + b"\x7f" * (1 << 20) + b"Ns.",
+        "as long",
+    ),
+    "a long list called again and again": (
+        b"\x80\x04ccollections\nOrderedDict\n(]("
+        + b"K\x01K\x02\x86" * 30_000
+        + b"et"
+        + b"\x94"
+        + b"R"
+        + b"ccollections\nOrderedDict\nh\x00R" * 10_000
+        + b".",
+        "steps",
+    ),
+    "a long text encoded again and again": (
+        b"\x80\x04\x8d"
+        + struct.pack("<Q", 1 << 20)
+        + b"x" * (1 << 20)
+        + b"\x94"
+        + b"c_codecs\nencode\nh\x00\x85R" * 10_000
+        + b".",
+        "steps",
+    ),
+    "arrays remembered and built again and again": (
+        b"\x80\x04" + b"N\x94" * 60_000 + ARRAY_TYPE + b"(K\x03\x8c\x01<NNNtb" * 20_000 + b".",
+        "steps",
+    ),
+    "a billion texts of no letters": (array_pickle((2**40,), "S0", b""), "damaged"),
+    "a type of a million fields": (b"cnumpy\ndtype\n(S'" + b"f8," * 1_000_000 + b"f8'\ntR.", "array of structures"),
     "nothing": (b"", "cut short"),
 }
 
