@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from poseaug_core.checkpoints import read_meta
 from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own
@@ -24,7 +25,8 @@ LOG = "sweep.json"
 class JobState:
     """state: missing, stopped (to be resumed), running, failed or done. progress: 0..1 by iterations.
 
-    values: the errors at the end of the run, {'source_test/poseaug16/mpjpe': mm, ...}; {} until it is done.
+    values: the errors at the end of the run, {'source_test/poseaug16/mpjpe': mm, ...}; {} until it is done, and where
+    the estimator was trained on after its last evaluation.
     sets: the names of its sets by their order: source, source_test, then the other sets.
     """
 
@@ -51,11 +53,20 @@ def state_of(job: Job, folder: str | Path) -> JobState:
         "iterations": iterations,
     }  # fmt: skip
     if run.finished:
-        evaluations = [row["values"] for row in rows if row["kind"] == "evaluation"]
-        return JobState("done", 1.0, evaluations[-1] if evaluations else {}, **known)
+        return JobState("done", 1.0, _at_the_end(path, rows), **known)
     progress = min(max((row["step"] for row in rows), default=0) / max(iterations, 1), 1.0)
     state = "running" if run.being_written() else "failed" if run.failure() else "stopped"
     return JobState(state, progress, **known)
+
+
+def _at_the_end(path: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The last evaluation of a finished run, if it is of the estimator as it was left; else {}.
+
+    An estimator that does not change any more is not evaluated again, so that the step alone would not tell.
+    """
+    evaluations = [row["values"] for row in rows if row["kind"] == "evaluation"]
+    stale = read_meta(path / "checkpoints" / "latest.safetensors").get("stale")
+    return evaluations[-1] if evaluations and not stale else {}
 
 
 def iterations_of(run: Run) -> int:

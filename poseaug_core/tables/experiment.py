@@ -106,6 +106,7 @@ def experiment(
         labels[row.key, column.key, seed] = label
         if label not in configs:
             configs[label] = config_of(row, keypoints_of, seed, setup)
+            _require_evaluated(configs[label])
     return Experiment(table, setup, plan_of(configs), labels, tuple(left_out))
 
 
@@ -122,6 +123,15 @@ def config_of(row: Row, keypoints: str, seed: int, setup: Setup) -> Config:
     if config.estimator_weights or not config.pretrain_epochs:
         raise UserError("A table pre-trains its estimators itself; leave out estimator_weights and pretrain_epochs 0.")
     return config
+
+
+def _require_evaluated(config: Config) -> None:
+    """UserError unless every run is evaluated when it ends: with any number of epochs in between it is."""
+    if not config.evaluate_epochs:
+        raise UserError(
+            "A table is made of each run's evaluation at its end, and evaluate_epochs is 0; set it to 1 or more, or leave "
+            "it out."
+        )
 
 
 def _keypoints(table: Table, setup: Setup) -> str:
@@ -249,6 +259,7 @@ def _value(state: JobState, column: Column, setup: Setup, job: Job) -> float:
     value = state.values.get(name)
     if value is None:
         raise UserError(
-            f"{job.name} has no {name} in its last evaluation; let it evaluate (evaluate_epochs 1) in another folder."
+            f"{job.name} has no {name} of the estimator at its end; name another folder with --runs, or move this run "
+            "away, and let it train and evaluate again."
         )
     return value

@@ -170,6 +170,20 @@ def test_a_plan_trains_and_is_then_only_read(data, tmp_path, monkeypatch):
     assert run_plan(plan, tmp_path / "runs")["none"].finished
 
 
+def test_an_evaluation_before_the_end_is_not_taken_for_the_end(data, tmp_path):
+    """Evaluated at the start alone, now and then, each other epoch, and never changed after the start."""
+    wanted = {
+        "start": {"evaluate_epochs": 0}, "between": {"evaluate_epochs": 0, "evaluate_iterations": 4},
+        "end": {"evaluate_epochs": 2}, "same": {"epochs": 1, "warmup_epochs": 1},
+    }  # fmt: skip
+    plan = plan_of({label: config_on(data, **values) for label, values in wanted.items()})
+    runs = run_plan(plan, tmp_path)
+    for label, run in runs.items():
+        rows = [row for row in run.metrics()[0] if row["kind"] == "evaluation"]
+        values = state_of(plan.job(label), tmp_path).values
+        assert rows and values == (rows[-1]["values"] if label in ("end", "same") else {}), label
+
+
 def test_stopped_and_resumed_is_as_if_never_stopped(data, tmp_path):
     plan = plan_of({"a": config_on(data)})
     run_plan(plan, tmp_path / "whole")

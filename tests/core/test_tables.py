@@ -122,6 +122,8 @@ def test_numbers_presets_and_seeds_that_are_not_there_are_refused():
         experiment(5, Setup(EVERYTHING, preset="papers"))
     with pytest.raises(UserError, match="pre-trains its estimators itself"):
         experiment(5, Setup(EVERYTHING, settings={"pretrain_epochs": 0}))
+    with pytest.raises(UserError, match="evaluate_epochs is 0; set it to 1 or more"):
+        experiment(5, Setup(EVERYTHING, settings={"evaluate_epochs": 0, "evaluate_iterations": 7}))
 
 
 def test_settings_of_all_runs_are_read_by_name():
