@@ -12,6 +12,11 @@ from poseaug_core.errors import UserError
 FIGURES = "augmentation|distributions|kcs|curves|qualitative"
 #: Likewise of poseaug_core.baselines, which loads torch.
 BASELINES = ("evolution", "random")
+#: Why training drops an augmented pair, by keep_rule.
+DROPPED = {
+    "released": "a joint lies right of the image or below it (keep_rule released)",
+    "inside": "a joint lies outside the image or behind the camera (keep_rule inside)",
+}
 
 
 @click.group(short_help="Figures, augmented pairs or the estimator.")
@@ -23,7 +28,10 @@ def export() -> None:
 @click.argument("run")
 @click.option("--figure", "name", required=True, metavar=FIGURES, help="Which figure.")
 @click.option("--out", required=True, type=click.Path(), help="File to write: .pdf and .svg (vectors) or .png.")
-@click.option("--snapshot", default="last", metavar="STEP|first|last", help="Of which moment. [default: last]")
+@click.option(
+    "--snapshot", default="last", metavar="STEP|first|last",
+    help="Of which moment: the last one recorded up to that step. [default: last]",
+)  # fmt: skip
 @click.option("--row", "rows", multiple=True, type=int, help="Which recorded pose; may be repeated. [default: 0]")
 @click.option(
     "--baseline", "baselines", multiple=True, type=click.Choice(BASELINES),
@@ -37,10 +45,12 @@ def export() -> None:
 def figure(run, name, out, snapshot, rows, baselines, smoothing, width_mm, dpi, theme, as_json) -> None:
     """Write a figure of a run, as the studio shows it."""
     from poseaug_core.export import figure as draw
+    from poseaug_core.export import read_snapshot
     from poseaug_core.runs import Run
 
     look = {"smoothing": smoothing, "width_mm": width_mm, "dpi": dpi, "theme": theme}
     run = Run.open(run)
+    shown = read_snapshot(run, snapshot)
     if baselines:
         from poseaug_core.export.baseline_columns import baseline_columns
 
@@ -48,8 +58,8 @@ def figure(run, name, out, snapshot, rows, baselines, smoothing, width_mm, dpi, 
             raise UserError(f"--baseline adds columns to distributions, not to {name}; leave it out.")
         with progress_bar() as progress:
             look["columns"] = baseline_columns(run, baselines, progress)
-    written = draw(run, name, out, snapshot=snapshot, rows=rows or None, **look)
-    _say({"written": str(written), "figure": name}, as_json)
+    written = draw(run, name, out, snapshot=shown, rows=rows or None, **look)
+    _say({"written": str(written), "figure": name, "step": shown.step}, f"of step {shown.step:,}", as_json)
 
 
 @export.command()
@@ -75,14 +85,18 @@ def pairs(run, out, count, seed, as_json) -> None:
         source = data.source.take(data.source.spread(count)) if count else data.source
         made = augmented_pairs(run.config, run.controls(), tensors, source, data.templates, seed, progress)
     written = write_arrays(made, out)
-    _say({"written": str(written), "pairs": len(made), "of": len(source)}, as_json)
+    dropped = len(source) - len(made)
+    result = {"written": str(written), "pairs": len(made), "of": len(source)}
+    result |= {"dropped_because": DROPPED[run.config.keep_rule]} if dropped else {}
+    why = f"; of {dropped:,} {DROPPED[run.config.keep_rule]}" if dropped else ""
+    _say(result, f"{len(made):,} of {len(source):,} pairs{why}", as_json)
 
 
 export.add_command(estimator)
 
 
-def _say(result: dict, as_json: bool) -> None:
+def _say(result: dict, more: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(f"Written: {result['written']}")
+        click.echo(f"Written: {result['written']}, {more}")

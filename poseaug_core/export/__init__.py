@@ -109,6 +109,10 @@ def read_snapshot(run: Any, which: str | int | Snapshot) -> Snapshot:
         raise UserError(f"{which!r} names no snapshot; give first, last or a training step.")
     if int(which) < steps[0]:
         raise UserError(f"Nothing was recorded by step {which}; the first snapshot is of step {steps[0]}.")
+    if int(which) > steps[-1]:
+        raise UserError(f"Nothing was recorded after step {steps[-1]}; give that or an earlier one, not {which}.")
+    if int(which) > steps[-1]:
+        raise UserError(f"Nothing was recorded after step {steps[-1]}; give that or an earlier one, not {which}.")
     return run.read(sum(step <= int(which) for step in steps) - 1)
 
 

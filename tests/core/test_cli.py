@@ -103,7 +103,9 @@ def test_exported_pairs_train_again(folder, tmp_path):
     assert float(pairs.uv.max()) <= 1.0
     source = read_arrays(folder / "source.npz")
     assert not any(np.allclose(p, s, atol=1e-3) for p in pairs.xyz.numpy() for s in source.xyz.numpy())
-    assert poseaug("export", "pairs", folder / "a", "--out", tmp_path / "other.h5").exit_code == 0
+    told = poseaug("export", "pairs", folder / "a", "--out", tmp_path / "other.h5").stdout
+    assert f"{len(pairs)} of 30 pairs" in told
+    assert ("dropped_because" in result) == ("keep_rule released" in told) == (len(pairs) < 30)
     assert np.array_equal(read_arrays(tmp_path / "other.h5").xyz, pairs.xyz)
 
 
@@ -123,8 +125,14 @@ def test_exporting_figures(folder, tmp_path):
         )
         assert done.exit_code == 0, done.output
         assert out.read_bytes().startswith(magic)
+    steps = [int(step) for step in Run.open(folder / "a").steps()]
+    asked, drawn = next((a + 1, a) for a, b in zip(steps, steps[1:], strict=False) if b > a + 1)
+    words = ["export", "figure", folder / "a", "--figure", "kcs", "--snapshot", asked, "--out", tmp_path / "kcs.svg"]
+    assert poseaug(*words).stdout.endswith(f"kcs.svg, of step {drawn}\n")
+    assert json.loads(poseaug(*words, "--json").stdout)["step"] == drawn
     before = sorted(tmp_path.iterdir())
     words = ["export", "figure", folder / "a", "--out", tmp_path / "bad.pdf"]
+    assert f"after step {steps[-1]}" in refused(poseaug(*words, "--figure", "kcs", "--snapshot", "999999"))
     assert "no figure 'cats'" in refused(poseaug(*words, "--figure", "cats"))
     assert "Row 99" in refused(poseaug(*words, "--figure", "kcs", "--row", "99"))
     assert "'soon' names no snapshot" in refused(poseaug(*words, "--figure", "kcs", "--snapshot", "soon"))

@@ -163,6 +163,7 @@ def test_a_step_means_the_last_snapshot_up_to_it(tmp_path):
         ({"smoothing": 1.5}, "0 to 1"),
         ({"run": FakeRun(steps=())}, "no snapshots yet"),
         ({"run": FakeRun(steps=(50,)), "snapshot": 10}, "step 50"),
+        ({"snapshot": 201}, "after step 200"),
         ({"out": "missing/a.pdf"}, "does not exist"),
     ],
 )
