@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from poseaug_core.config import save_toml, with_absolute_paths
+from poseaug_core.config import Config, save_toml, with_absolute_paths
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.launch import train
 from poseaug_core.live import Live, Status
 from poseaug_core.runs import Run
-from poseaug_core.storage import replacing
+from poseaug_core.storage import explained, replacing
 from poseaug_core.sweep.identity import FILES
 from poseaug_core.sweep.plan import Job
 from poseaug_core.sweep.state import LOG, read_log, require_same
@@ -47,6 +50,32 @@ def finish(job: Job, folder: Path, told: Told, program: str) -> None:
     resumed by the next call.
     """
     path, config = folder.absolute() / job.name, with_absolute_paths(job.placed(folder))
+    with _held(path):
+        _finish(job, path, config, told, program)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Be the only one to begin or go on with the run, also before its folder is there; Busy while another is.
+
+    The system frees the lock when a process is killed; the file is taken away by whoever held it to the end.
+    """
+    place = path.with_name(f".{path.name}.lock")
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(place, "a"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(place)):
+                raise FileNotFoundError
+        except (BlockingIOError, FileNotFoundError):  # held, or held until a moment ago and taken away
+            raise Busy(f"{path} is being trained by another process; wait for it or stop it.") from None
+        except OSError as error:
+            raise explained(place, error) from error
+        stack.callback(place.unlink, missing_ok=True)
+        yield
+
+
+def _finish(job: Job, path: Path, config: Config, told: Told, program: str) -> None:
     resume = False
     if path.exists():
         run = Run.open(path)

@@ -129,8 +129,8 @@ def _require_evaluated(config: Config) -> None:
     """UserError unless every run is evaluated when it ends: with any number of epochs in between it is."""
     if not config.evaluate_epochs:
         raise UserError(
-            "A table is made of each run's evaluation at its end, and evaluate_epochs is 0; set it to 1 or more, or leave "
-            "it out."
+            "A table is made of each run's evaluation at its end, and evaluate_epochs is 0; set it to 1 or more, or "
+            "leave it out."
         )
 
 

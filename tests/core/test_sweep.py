@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -244,6 +245,49 @@ def test_a_run_in_other_hands_is_waited_for(data, tmp_path, monkeypatch):
     run_plan(plan, tmp_path, progress=lambda share, text: told.append(text) or True)
     assert any("waiting for another process" in text for text in told)
     assert state_of(plan.job("a"), tmp_path).state == "done"
+
+
+TOGETHER = """
+import sys
+from poseaug_core.sweep import engines, plan_of, run_plan
+from tests.core.test_sweep import Path, config_on
+
+engines.PATIENCE = 0.1
+plan = plan_of({"a": config_on(Path(sys.argv[1]))})
+print("ready", flush=True)
+sys.stdin.readline()
+run_plan(plan, sys.argv[2])
+"""
+
+
+def test_processes_started_together_share_a_plan(data, tmp_path):
+    """None is told that there is a run in its folder already, and none throws away what another has begun."""
+    command = [sys.executable, "-c", TOGETHER, str(data), str(tmp_path / "runs")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]
+    try:
+        for process in both:
+            assert process.stdout.readline() == "ready\n", process.stderr.read()
+        for process in both:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = [process.communicate()[1] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert [process.returncode for process in both] == [0, 0], told
+    plan = plan_of({"a": config_on(data)})
+    assert {state_of(job, tmp_path / "runs").state for job in plan.jobs.values()} == {"done"}
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == sorted(plan.jobs)
+
+
+def test_a_run_that_another_is_about_to_begin_is_left_to_it(data, tmp_path):
+    job = plan_of({"a": config_on(data, pretrain_epochs=0)}).job("a")
+    with open(tmp_path / f".{job.name}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(work.Busy):
+            work.finish(job, tmp_path, lambda status: True, "test")
+    assert not (tmp_path / job.name).exists()
 
 
 def test_a_default_that_changed_is_found(data, tmp_path):
