@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 from dataclasses import replace
@@ -124,7 +125,8 @@ def _outcome(status, as_json: bool) -> dict[str, Any]:
     if not Path(status.run, "config.toml").exists():
         click.echo("Stopped before the first iteration; there is no run.", err=True)
         return result
-    rows = [row for row in Run.open(status.run).metrics()[0] if row["kind"] == "evaluation"]
+    run = Run.open(status.run)
+    rows = [row for row in run.metrics()[0] if row["kind"] == "evaluation"]
     if rows:
         result |= {"evaluation": rows[-1]["values"], "evaluated_at_step": rows[-1]["step"]}
     if not as_json:
@@ -133,5 +135,7 @@ def _outcome(status, as_json: bool) -> dict[str, Any]:
         done = "Finished" if status.state == "finished" else "Stopped"
         click.echo(f"{done} after {status.step:,} iterations; the run is in {status.run}")
     if status.state == "stopped":
-        click.echo(f"Go on with: poseaug train --resume {status.run}", err=True)
+        own = run.config.estimator if is_own(run.config.estimator) else ""
+        words = ["poseaug", "train", "--resume", status.run, *(["--estimator", own] if own else [])]
+        click.echo(f"Go on with: {shlex.join(words)}", err=True)
     return result

@@ -26,6 +26,7 @@ def watch(live: Live, worker: threading.Thread, folder: Path) -> None:
     else:
         _lines(live, worker, errors, console)
     worker.join()
+    errors.tell_notes(console)
 
 
 def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console) -> None:
@@ -35,6 +36,7 @@ def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console
         while worker.is_alive():
             live.wait(*ENDED, timeout=LOOK)
             status = live.status
+            errors.tell_notes(bars.console)
             total, done = (status.steps, status.step) if status.steps else (1.0, status.done)
             bars.update(task, total=total, completed=done, description=headline(status), facts=facts(status, errors))
             worker.join(LOOK if status.state in ENDED else 0)
@@ -45,6 +47,7 @@ def _lines(live: Live, worker: threading.Thread, errors: _Errors, console: Conso
     while worker.is_alive():
         live.wait(*ENDED, timeout=LOOK)
         status, now = live.status, time.monotonic()
+        errors.tell_notes(console)
         if status.state in ENDED:
             worker.join()
         elif now - told > (SOON if headline(status) != before else LATE):
@@ -77,11 +80,24 @@ def _clock(seconds: float) -> str:
 
 
 class _Errors:
-    """The latest MPJPE of each set, followed in the run folder."""
+    """The latest MPJPE of each set, followed in the run folder, and what was decided about the data."""
 
     def __init__(self, folder: Path):
         self.folder, self.run, self.since = folder, None, 0
         self.latest: dict[str, float] = {}
+        self.told = False
+
+    def tell_notes(self, console: Console) -> None:
+        """Once, as soon as there is a run: what was found and decided while its data were read."""
+        if self.told or not (self.folder / "data.json").is_file():
+            return
+        try:
+            self.run = self.run or Run.open(self.folder)
+        except UserError:
+            return
+        self.told = True
+        for note in self.run.data.get("notes", ()):
+            console.print(note, highlight=False, soft_wrap=True, markup=False)
 
     def text(self) -> str:
         try:

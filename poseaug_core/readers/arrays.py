@@ -2,7 +2,8 @@
 
 Keys: ``pose3d`` (n, 16, 3) metres, camera frame, root kept; ``pose2d`` (n, 16, 2) normalised by image
 width; ``cam`` (n, 9), see geometry.project. Optional: ``subject``, ``clip``, ``frame``, ``view`` (n,)
-integers and ``clips``, the names that ``clip`` counts into. PoseAug's test_3dhp.npz, which has no cameras and 3D
+integers, ``clips``, the names that ``clip`` counts into, and ``notes``, what was decided while the poses were
+made. PoseAug's test_3dhp.npz, which has no cameras and 3D
 from the pelvis, is known. Object arrays are read as safe_pickle does, which runs nothing.
 """
 
@@ -19,10 +20,13 @@ from poseaug_core.readers.dhp import from_test_3dhp
 from poseaug_core.readers.hdf5_file import SIGNATURE, open_hdf5
 from poseaug_core.readers.joints import BY_COUNT, sixteen
 from poseaug_core.readers.npz_file import explained, open_npz
+from poseaug_core.readers.safe_pickle import plain_texts
 from poseaug_core.storage import replacing
 
 NEEDED = ("pose3d", "pose2d", "cam")
 SUFFIXES = (".npz", ".h5", ".hdf5")
+#: Notes kept of a file.
+NOTES = 40
 
 
 def read_arrays(path: str | Path, name: str | None = None, joints: str = "") -> Poses:
@@ -61,7 +65,14 @@ def read_arrays(path: str | Path, name: str | None = None, joints: str = "") -> 
         tag,
         clips,
         name or path.stem,
+        _notes(columns.get("notes")),
     )
+
+
+def _notes(column: np.ndarray | None) -> tuple[str, ...]:
+    """What the file says of how it was made, cut short where a stranger says too much."""
+    texts = [] if column is None or column.dtype.kind not in "UO" else np.atleast_1d(column)[:NOTES].ravel().tolist()
+    return tuple("".join(filter(str.isprintable, str(text)[:400])) for text in texts)
 
 
 def _ours(points: np.ndarray, joints: str, path: Path) -> np.ndarray:
@@ -93,17 +104,18 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     }
     tag = poses.tag.cpu().numpy()
     columns |= {key: np.ascontiguousarray(tag[:, i]) for i, key in enumerate(TAGS)}
-    clips = [str(clip) for clip in poses.clips]
-    needed = sum(column.nbytes for column in columns.values()) + 64 * len(clips) + 65_536
+    texts = {"clips": [str(clip) for clip in poses.clips], "notes": list(poses.notes)}
+    needed = sum(column.nbytes for column in columns.values()) + 64 * len(poses.clips) + 65_536
     with replacing(path, needed) as part:
         if path.suffix.lower() == ".npz":
             with open(part, "wb") as stream:
-                np.savez(stream, **columns, clips=np.array(clips, dtype=np.str_))
+                np.savez(stream, **columns, **{key: np.array(lines, dtype=np.str_) for key, lines in texts.items()})
         else:
             with h5py.File(part, "w") as file:
                 for key, column in columns.items():
                     file.create_dataset(key, data=column)
-                file.create_dataset("clips", data=clips, dtype=h5py.string_dtype())
+                for key, lines in texts.items():
+                    file.create_dataset(key, data=lines, dtype=h5py.string_dtype())
     return path
 
 
@@ -121,7 +133,7 @@ def require_target(path: str | Path) -> Path:
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
     """Every array of the layout that the file has; where it has none, the names of those that it has."""
-    known = (*NEEDED, *TAGS, "clips")
+    known = (*NEEDED, *TAGS, "clips", "notes")
     with explained(path), open(path, "rb") as stream:
         magic = stream.read(8)
     if magic.startswith(b"PK\x03\x04"):
@@ -153,12 +165,14 @@ def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.nda
     if clips is None:
         numbers, tag[:, 1] = np.unique(tag[:, 1], return_inverse=True)
         return tag, tuple(f"{path.stem} {n}" for n in numbers) if len(numbers) > 1 else (path.stem,)
-    names = tuple(map(str, np.atleast_1d(clips).tolist()))
+    names = plain_texts(clips)
+    if names is None:
+        raise UserError(f"{path}: clips is not a list of names; save an array of texts.")
     if rows and tag[:, 1].max() >= max(len(names), 1):
         raise UserError(
             f"{path}: clip goes up to {tag[:, 1].max()}, but clips names only {len(names)}; name every clip."
         )
-    return tag, names
+    return tag, tuple(names)
 
 
 def _listed(columns: dict) -> str:

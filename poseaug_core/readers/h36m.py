@@ -8,6 +8,9 @@ action -> for each camera (frames, 17 or 16, 2) pixels.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +26,9 @@ from poseaug_core.geometry import project
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.poses import Poses, make_poses
 from poseaug_core.readers.joints import BY_COUNT, sixteen
+from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.npz_file import open_npz
+from poseaug_core.readers.safe_pickle import numeric
 from poseaug_core.readers.spec import Spec, closest
 
 KEY = "positions_3d"
@@ -41,6 +46,8 @@ KEYPOINTS = {
     "hr": "data_2d_h36m_hr.npz",
 }
 OPTIONS = ("split", "subjects", "actions", "keypoints", "stride")
+#: Sequences of a table, one an action of a subject; Human3.6M has 210.
+MOST_SEQUENCES = 5000
 #: Joints on the left in COCO's order; files of that order have no pelvis, thorax or head.
 COCO_LEFT = (1, 3, 5, 7, 9, 11, 13, 15)
 
@@ -53,8 +60,7 @@ def read_h36m(spec: Spec, split: str = "train", progress: Progress | None = None
     camera. Raises UserError for options that name nothing and files of another layout.
     """
     spec.only(*OPTIONS)
-    with open_npz(spec.path) as file:
-        world = _table(file.read(KEY)[KEY], spec.path, KEY)
+    world = _table(_read(spec.path, KEY)[KEY], spec.path, KEY)
     subjects, title, notes = _subjects(spec, split, world)
     wanted = _actions(spec, {action for subject in subjects for action in world[subject]})
     keypoints = spec.options.get("keypoints", "gt")
@@ -62,6 +68,8 @@ def read_h36m(spec: Spec, split: str = "train", progress: Progress | None = None
     stride = spec.number("stride", 1, 1, 10_000)
     parts = _Parts(notes)
     takes = [(s, a) for s in subjects for a in world[s] if a in wanted]
+    # One array may be named many times.
+    require_room(spec.path, sum(getattr(world[s][a], "nbytes", 0) for s, a in takes), spec.path.stat().st_size)
     for number, (subject, action) in enumerate(takes):
         tell(progress, 0.9 * number / len(takes), f"reading {subject} {action}")
         _take(parts, subject, action, world[subject][action], detected, stride, spec.path)
@@ -71,10 +79,36 @@ def read_h36m(spec: Spec, split: str = "train", progress: Progress | None = None
     return parts.poses(name)
 
 
-def has_test_people(path: Path) -> bool:
-    """Whether the file has S9 or S11."""
+def has_test_people(path: Path, progress: Progress | None = None) -> bool:
+    """Whether the file has S9 or S11. Raises UserError for files of another layout, Cancelled."""
+    tell(progress, 0.0, f"looking for test people in {path.name}")
+    world = _table(_read(path, KEY)[KEY], path, KEY)
+    return any(subject in world for subject in SPLITS["test"])
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within it each file is read and unpickled once, however many sets are taken of it."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+_kept: ContextVar[dict[Path, dict[str, Any]] | None] = ContextVar("kept", default=None)
+
+
+def _read(path: Path, *names: str) -> dict[str, Any]:
+    """These arrays of an NPZ file, from before where that is kept. What is returned must not be changed."""
+    kept = _kept.get()
+    if kept is not None and path in kept:
+        return kept[path]
     with open_npz(path) as file:
-        return any(subject in file.read(KEY)[KEY] for subject in SPLITS["test"])
+        found = file.read(*names)
+    if kept is not None:
+        kept[path] = found
+    return found
 
 
 def templates() -> Tensor:
@@ -168,9 +202,9 @@ class _Parts:
 
 def _take(parts: _Parts, subject, action, world, detected, stride: int, path: Path) -> None:
     """One action of one subject through the four cameras."""
-    if not isinstance(world, np.ndarray) or world.ndim != 3 or world.shape[1] not in BY_COUNT or world.shape[2] != 3:
-        shape = getattr(world, "shape", type(world).__name__)
-        raise UserError(f"{path}: {subject} {action} has shape {shape}; expected (frames, 32, 17 or 16, 3) metres.")
+    if not numeric(world, 3) or world.shape[1] not in BY_COUNT or world.shape[2] != 3:
+        found = f"{world.dtype} of shape {world.shape}" if isinstance(world, np.ndarray) else type(world).__name__
+        raise UserError(f"{path}: {subject} {action} is {found}; expected numbers (frames, 32, 17 or 16, 3), metres.")
     world = sixteen(world.astype(float), BY_COUNT[world.shape[1]])
     views: list[np.ndarray | None] = [None] * 4
     if detected is not None:
@@ -184,7 +218,11 @@ def _take(parts: _Parts, subject, action, world, detected, stride: int, path: Pa
         if pixels is not None and len(pixels) != len(world):
             what = f"{subject} {action} camera {view + 1} with {len(world):,} and {len(pixels):,} frames"
             parts.uneven.append((abs(len(pixels) - len(world)), what))
-        uv = None if pixels is None else camera.normalised(sixteen(pixels, BY_COUNT[pixels.shape[1]]))[:count:stride]
+        uv = (
+            None
+            if pixels is None
+            else camera.normalised(sixteen(pixels.astype(float), BY_COUNT[pixels.shape[1]]))[:count:stride]
+        )
         frames = np.arange(0, count, stride)
         parts.add(subject, action, view, camera, camera.seen(world)[:count:stride], uv, frames)
 
@@ -218,35 +256,43 @@ def _detected(spec: Spec, keypoints: str) -> dict:
     path = spec.path.parent / KEYPOINTS.get(keypoints, keypoints)
     if not path.is_file():
         beside = sorted(file.name for file in spec.path.parent.glob("data_2d_*.npz"))
+        if keypoints in KEYPOINTS:
+            raise UserError(f"{spec.text}: {path} is not there; put the 2D file beside the 3D, or take keypoints=gt.")
         known = ("gt", *KEYPOINTS, *beside)
         has = f"choose gt, {', '.join(KEYPOINTS)} or the name of a file (there is {', '.join(beside) or 'none'})"
         raise UserError(
             f"{spec.text}: the 2D of keypoints={keypoints} is not at {path}; {closest(keypoints, known, has)}"
         )
-    with open_npz(path) as file:
-        columns = file.read("positions_2d", "metadata")
+    columns = _read(path, "positions_2d", "metadata")
     if "positions_2d" not in columns:
         raise UserError(
             f"{path} has no positions_2d; name a 2D file in the layout of data_2d_h36m_cpn_ft_h36m_dbb.npz."
         )
     _refuse_coco(columns.get("metadata"), path)
     table = _table(columns["positions_2d"], path, "positions_2d")
+    detected: dict[str, dict[str, list[np.ndarray]]] = {}
+    promised = 0
     for subject, actions in table.items():
+        detected[subject] = {}
         for action, views in actions.items():
-            good = isinstance(views, list | tuple | np.ndarray) and len(views) == 4
-            good = good and all(isinstance(v, np.ndarray) and v.ndim == 3 and v.shape[1] in (16, 17) for v in views)
-            if not good or any(v.shape[2] < 2 or v.dtype.kind not in "fiu" for v in views):
+            good = isinstance(views, list | tuple) or (isinstance(views, np.ndarray) and views.ndim > 0)
+            good = good and len(views) == 4 and all(numeric(v, 3) and v.shape[1] in (16, 17) for v in views)
+            if not good or any(v.shape[2] < 2 for v in views):
                 raise UserError(
                     f"{path}: {subject} {action} is not four arrays of shape (frames, 17 or 16, 2); prepare the file "
                     "as data_2d_h36m_cpn_ft_h36m_dbb.npz is."
                 )
-            actions[action] = [v[..., :2].astype(float) for v in views]
-    return table
+            detected[subject][action] = [v[..., :2] for v in views]
+            promised += sum(v.nbytes for v in views)
+    require_room(path, promised, path.stat().st_size)
+    return detected
 
 
 def _refuse_coco(metadata, path: Path) -> None:
     symmetry = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
-    if isinstance(symmetry, list | tuple) and symmetry and tuple(np.ravel(symmetry[0]).tolist()) == COCO_LEFT:
+    left = symmetry[0] if isinstance(symmetry, list | tuple) and symmetry else ()
+    left = left.tolist() if numeric(left, 1) else left
+    if isinstance(left, list | tuple) and len(left) == len(COCO_LEFT) and tuple(left) == COCO_LEFT:
         raise UserError(
             f"{path} has its joints in COCO's order, without pelvis, thorax and head; take detections in Human3.6M's "
             "order, such as data_2d_h36m_cpn_ft_h36m_dbb.npz."
@@ -258,4 +304,10 @@ def _table(found: Any, path: Path, key: str) -> dict[str, dict[str, Any]]:
     good = isinstance(found, dict) and found and all(isinstance(actions, dict) for actions in found.values())
     if not good or not all(isinstance(name, str) for actions in (found, *found.values()) for name in actions):
         raise UserError(f"{path}: {key} is not a table of subjects and their actions; prepare it as VideoPose3D does.")
+    count = sum(map(len, found.values()))
+    if count > MOST_SEQUENCES:
+        raise UserError(
+            f"{path}: {key} has {count:,} sequences, at most {MOST_SEQUENCES:,} are read and Human3.6M has 210; get it "
+            "again from its source."
+        )
     return found

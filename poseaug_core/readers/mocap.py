@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +23,12 @@ from poseaug_core.readers.bvh import read_bvh
 MOTION: dict[str, Callable[[Path, float | None], Clip]] = {".bvh": read_bvh, ".amc": read_asfamc}
 #: A skeleton stands for all the motion beside it that is read with it.
 SKELETON = ".asf"
+#: In the notes of a clip.
+_STATURE = re.compile(r"stature ([0-9.]+) m")
 
 
 def read_motion(source: str | Path, rig: str, fps: float | None, seed: int, progress: Progress | None = None) -> Poses:
-    """A motion file, or all below a folder, filmed by the rig; what is left out is told to progress.
+    """A motion file, or all below a folder, filmed by the rig; what was found and left out is in the notes.
 
     Raises UserError and Cancelled as ``read_clips`` and ``film``.
     """
@@ -31,9 +36,7 @@ def read_motion(source: str | Path, rig: str, fps: float | None, seed: int, prog
     require_choices(rig)
     clips, left_out = read_clips(source, fps, _share(progress, 0.0, 0.7))
     poses, dropped = film(clips, rig, rng, name=Path(source).stem, progress=_share(progress, 0.7, 1.0))
-    for sentence in (*left_out, *dropped):
-        tell(progress, 1.0, sentence)
-    return poses
+    return replace(poses, notes=_sentences(clips, left_out, dropped))
 
 
 def convert_motion(
@@ -61,9 +64,8 @@ def convert_motion(
         clips, rig, rng, proportions=proportions, name=Path(out).stem, progress=_share(progress, 0.7, 0.95)
     )
     tell(progress, 0.95, f"writing {out}")
-    write_arrays(poses, out)
+    write_arrays(replace(poses, notes=_sentences(clips, left_out, dropped)), out)
     tell(progress, 1.0, f"wrote {len(poses):,} poses")
-    said = [note for clip in clips for note in clip.notes]
     return {
         "out": str(out),
         "poses": len(poses),
@@ -71,8 +73,43 @@ def convert_motion(
         "subjects": poses.subjects(),
         "rig": rig,
         "left_out": [*left_out, *dropped],
-        "notes": {note: said.count(note) for note in dict.fromkeys(said)},
+        "notes": found_in(clips),
     }
+
+
+def found_in(clips: Sequence[Clip]) -> dict[str, int]:
+    """What the clips' notes say, statures as a range, with how many clips say so; and which names come twice."""
+    metres: dict[str, list[float]] = {}
+    said: Counter[str] = Counter()
+    skeletons = [note.removeprefix("skeleton: ") for clip in clips for note in clip.notes if "skeleton: " in note]
+    if skeletons:
+        said[f"skeleton: {_few(list(dict.fromkeys(skeletons)))}"] = len(skeletons)
+    for note in (note for clip in clips for note in clip.notes if "skeleton: " not in note):
+        found = _STATURE.search(note)
+        note = _STATURE.sub("stature {} m", note) if found else note
+        said[note] += 1
+        metres.setdefault(note, []).extend([float(found[1])] if found else [])
+    spans = {note: f"{min(m):.2f}" + f" to {max(m):.2f}" * (max(m) > min(m)) for note, m in metres.items() if m}
+    notes = {note.replace("{}", spans.get(note, "{}")): count for note, count in said.items()}
+    names = Counter((clip.subject, clip.name.lower()) for clip in clips)
+    if twice := [name for (_, name), count in names.items() if count > 1]:
+        again = f"the same trial more than once, in two conversions or folders, and counted as often: {_few(twice)}"
+        notes[again] = sum(count for count in names.values() if count > 1)
+    return notes
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _sentences(clips: Sequence[Clip], left_out: Sequence[str], dropped: Sequence[str]) -> tuple[str, ...]:
+    """All that was found and left out, one sentence each; files passed over are counted and the first is named."""
+    few = f" ({{}} of {len(clips)} clips)" if len(clips) > 1 else ""
+    notes = [note + few.format(count) for note, count in found_in(clips).items()]
+    if left_out:
+        passed = f"{len(left_out)} of {len(left_out) + len(clips)} motion files cannot be used and are passed over"
+        notes.append(f"{passed}; the first: {left_out[0]}")
+    return (*notes, *dropped)
 
 
 def read_clips(

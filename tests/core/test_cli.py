@@ -21,6 +21,8 @@ from poseaug_core.config import SETTINGS
 from poseaug_core.controls import KNOBS
 from poseaug_core.readers.arrays import read_arrays, write_arrays
 from poseaug_core.runs import Run
+from tests.core.acclaim_people import write_person
+from tests.core.bvh_people import write_bvh
 from tests.core.small import SMALL, small_poses
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +184,18 @@ def test_ctrl_c_stops_with_a_checkpoint_and_says_how_to_resume(folder, tmp_path)
     assert step == json.loads(stdout)["steps"] >= run.steps()[-1]
 
 
+def test_going_on_with_ones_own_estimator_names_it(folder, tmp_path, capsys):
+    from poseaug_core.commands.train import _outcome
+    from poseaug_core.live import Status
+
+    shutil.copytree(folder / "a", tmp_path / "run a")
+    config = tmp_path / "run a" / "config.toml"
+    config.write_text(config.read_text().replace('"simple_baseline"', '"/my nets/mine.py:Mine"'))
+    _outcome(Status(state="stopped", step=4, run=str(tmp_path / "run a")), as_json=True)
+    said = capsys.readouterr().err
+    assert said.endswith(f"poseaug train --resume '{tmp_path / 'run a'}' --estimator '/my nets/mine.py:Mine'\n")
+
+
 def test_help_lists_every_setting_and_needs_no_torch():
     done = poseaug("train", "--help")
     for name in {*SETTINGS, *KNOBS}:
@@ -233,6 +247,24 @@ def test_converting_bvh_files(mocap, tmp_path):
     assert "end the name in" in refused(poseaug("convert", "bvh", tmp_path / "takes", "--out", tmp_path / "a.txt"))
     assert "does not exist" in refused(poseaug("convert", "bvh", tmp_path / "none", "--out", tmp_path / "a.h5"))
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_what_was_decided_about_motion_capture_is_told(tmp_path):
+    """The same trial in two conversions and a damaged file, looked at, converted, looked at again and trained on."""
+    write_person(tmp_path / "takes", "07", trials=2, frames=60)
+    write_bvh(tmp_path / "takes" / "07_01.bvh")
+    (tmp_path / "takes" / "07_03.bvh").write_text("HIERARCHY ROOT")
+    notes = json.loads(poseaug("info", tmp_path / "takes", "--json").stdout)["notes"]
+    told = " | ".join(notes)
+    assert "no frame rate in it, 120 assumed (2 of 3 clips)" in notes
+    assert re.search(r"unit: .*, stature [0-9.]+ m", told) and "counted as often: 07_01 (2 of 3 clips)" in told
+    assert re.search(r"1 of 4 motion files .* passed over; the first: .*07_03.bvh", told)
+    out = tmp_path / "takes.npz"
+    assert poseaug("convert", "mocap", tmp_path / "takes", "--out", out).exit_code == 0
+    assert json.loads(poseaug("info", out, "--json").stdout)["notes"] == notes
+    done = poseaug("train", "--source", out, *FLAGS, "--pretrain-epochs", 0, "--epochs", 0, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert all(done.stderr.count(f"takes: {note}") == 1 for note in notes)
 
 
 def test_ctrl_c_while_converting_leaves_nothing(tmp_path, monkeypatch):

@@ -100,7 +100,7 @@ def test_what_is_asked_for_in_vain(data, tmp_path):
         "subjects=S2": ("S2", "S11"),
         "actions=Walk": ("did you mean 'Walking'",),
         "keypoints=cpm": ("data_3d_h36m.npz?keypoints=cpm", "did you mean 'cpn'"),
-        "keypoints=hr": ("data_2d_h36m_hr.npz",),
+        "keypoints=hr": ("data_2d_h36m_hr.npz is not there", "take keypoints=gt"),
         "stride=0": ("stride", "from 1"),
         "subject=S1": ("no option 'subject'", "did you mean 'subjects'"),
         "stride": ("key=value",),
