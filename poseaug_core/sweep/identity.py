@@ -17,7 +17,7 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own
-from poseaug_core.readers.h36m import KEYPOINTS
+from poseaug_core.readers import beside
 from poseaug_core.readers.spec import exists, parse_spec
 
 #: Settings that name files; their content counts and not their place.
@@ -57,7 +57,7 @@ def changed(config: Config) -> dict[str, Any]:
 
 
 def content(spec: str) -> str:
-    """The identity of a set of poses or a weights file: of the bytes in it, and of its options.
+    """The identity of a set of poses or a weights file: of the bytes in it, of what lies beside, and of its options.
 
     What is no file (demo:source?seed=1, asset:...) is its own identity.
     """
@@ -66,12 +66,10 @@ def content(spec: str) -> str:
     found = parse_spec(spec)
     if not exists(found.path):
         raise UserError(f"{found.path} does not exist; check the name and the folder.")
-    told = [_content_of(found.path)]
-    for name, value in sorted(found.options.items()):
-        # Human3.6M's 2D detections lie beside its 3D.
-        beside = found.path.parent / KEYPOINTS.get(value, value) if name == "keypoints" else None
-        told.append(f"{name}={_content_of(beside) if beside and beside.is_file() else value}")
-    return "&".join(told)
+    told = beside.options(found)
+    told |= {name: _content_of(file) for name, file in beside.files_beside(found).items()}
+    told |= {name: _digits(json.dumps(facts).encode()) for name, facts in beside.facts_beside(found).items()}
+    return "&".join([_content_of(found.path), *(f"{name}={value}" for name, value in sorted(told.items()))])
 
 
 def _content_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.launch import train
 from poseaug_core.live import Live, Status
 from poseaug_core.runs import Run
-from poseaug_core.storage import explained, replacing
+from poseaug_core.storage import explained, make_folder, replacing
 from poseaug_core.sweep.identity import FILES
 from poseaug_core.sweep.plan import Job
 from poseaug_core.sweep.state import LOG, read_log, require_same
@@ -60,7 +60,7 @@ def _held(path: Path) -> Iterator[None]:
 
     The system frees the lock when a process is killed; the file is taken away by whoever held it to the end.
     """
-    place = path.with_name(f".{path.name}.lock")
+    place = make_folder(path.parent) / f".{path.name}.lock"
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open(place, "a"))

@@ -12,8 +12,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.io import savemat
 
 from poseaug_core.config import SETTINGS, Config, make_config, with_absolute_paths
 from poseaug_core.controls import KNOBS
@@ -28,6 +31,7 @@ from poseaug_core.tables import Experiment, Setup, data_sets, experiment
 from poseaug_core.tables.result import result_of
 from poseaug_core.tables.texts import csv_text
 from poseaug_core.trainer import Trainer
+from tests.core.acclaim_people import write_person
 from tests.core.small import SMALL, same, small_config, small_data, small_poses
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +103,50 @@ def test_detections_beside_human36m_count(tmp_path):
     assert content(spec) == before
     (tmp_path / "data_2d_h36m_hr.npz").write_bytes(b"2D anew")
     assert content(spec) != before
+
+
+def test_an_option_that_says_what_is_meant_anyway_changes_no_name(data):
+    spec = str(data / "source.npz")
+    assert content(f"{spec}?keypoints=gt&stride=1") == content(spec) != content(f"{spec}?stride=2")
+
+
+def test_a_skeleton_beside_motion_counts(tmp_path):
+    write_person(tmp_path / "a", "07", trials=2, frames=40)
+    folder = tmp_path / "a" / "07"
+    specs = [str(folder / "07_01.amc"), str(folder / "07.asf"), str(folder)]
+    before = [content(spec) for spec in specs]
+    shutil.copytree(folder, tmp_path / "b" / "07")
+    assert [content(spec.replace(f"{tmp_path}/a", f"{tmp_path}/b")) for spec in specs] == before
+    (folder / "trials.toml").write_text('["07_01"]\nfps = 60\n')
+    slower = [content(spec) for spec in specs]
+    (folder / "07.asf").write_text(longer := (folder / "07.asf").read_text().replace("length 0.45", "length 0.5"))
+    assert "length 0.5" in longer
+    longer = [content(spec) for spec in specs]
+    assert all(len({*found}) == 3 for found in zip(before, slower, longer, strict=True))
+
+
+def test_motion_of_other_people_is_other_data(tmp_path):
+    """A folder's number is its subject's, of which bone lengths are the mean."""
+    write_person(tmp_path, "07", trials=1, frames=40)
+    shutil.copytree(tmp_path / "07", tmp_path / "08")
+    assert content(str(tmp_path / "07")) != content(str(tmp_path / "08"))
+
+
+@pytest.mark.parametrize("file", ["joints.mat", "people.json"])
+def test_sizes_of_images_beside_keypoints_count(tmp_path, file):
+    if file.endswith(".mat"):
+        savemat(tmp_path / file, {"joints": np.full((3, 14, 4), 50.0)})
+    else:
+        (tmp_path / file).write_text("[]")
+    spec = str(tmp_path / file)
+    found = [content(spec)]
+    for width in (400, 500):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.new("RGB", (width, 300)).save(tmp_path / "images" / "im0001.jpg")
+        found.append(content(spec))
+    assert len({*found}) == 3
+    (tmp_path / "images").rename(tmp_path / "pictures")
+    assert content(spec) == found[0] and content(f"{spec}?images=pictures") == found[2]
 
 
 # what is shared
