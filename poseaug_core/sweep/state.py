@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own
 from poseaug_core.runs import Run
 from poseaug_core.schedule import Schedule
+from poseaug_core.storage import replacing
 from poseaug_core.sweep.plan import Job
 
-#: The file in a run's folder that tells of its sweep: seconds spent, program versions.
+#: The file in a run's folder that tells of its sweep.
 LOG = "sweep.json"
 
 
@@ -27,7 +29,8 @@ class JobState:
 
     values: the errors at the end of the run, {'source_test/poseaug16/mpjpe': mm, ...}; {} until it is done, and where
     the estimator was trained on after its last evaluation.
-    sets: the names of its sets by their order: source, source_test, then the other sets.
+    sets: the names of its sets by their order: source, source_test, then the other sets. devices: what it was trained
+    on, () where that was not noted. reason: of a failure, else ''.
     """
 
     state: str
@@ -36,7 +39,29 @@ class JobState:
     sets: tuple[str, ...] = ()
     seconds: float = 0.0
     programs: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     iterations: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a run's folder tells of its sweep: seconds spent, program versions and devices that spent them, and why the
+    last attempt failed, '' where it did not."""
+
+    seconds: float = 0.0
+    programs: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    failed: str = ""
+
+    def with_more(self, seconds: float, program: str, device: str, failed: str) -> Log:
+        """After another attempt."""
+        return Log(
+            round(self.seconds + seconds, 1),
+            tuple(dict.fromkeys((*self.programs, program))),
+            tuple(dict.fromkeys((*self.devices, *([device] if device else [])))),
+            failed,
+        )
 
 
 def state_of(job: Job, folder: str | Path) -> JobState:
@@ -49,14 +74,16 @@ def state_of(job: Job, folder: str | Path) -> JobState:
     rows = run.metrics()[0]
     log, iterations = read_log(path), iterations_of(run)
     known = {
-        "sets": tuple(run.data["sets"]), "seconds": log["seconds"], "programs": tuple(log["programs"]),
+        "sets": tuple(run.data["sets"]), "seconds": log.seconds, "programs": log.programs, "devices": log.devices,
         "iterations": iterations,
     }  # fmt: skip
     if run.finished:
         return JobState("done", 1.0, _at_the_end(path, rows), **known)
     progress = min(max((row["step"] for row in rows), default=0) / max(iterations, 1), 1.0)
-    state = "running" if run.being_written() else "failed" if run.failure() else "stopped"
-    return JobState(state, progress, **known)
+    if run.being_written():
+        return JobState("running", progress, **known)
+    reason = log.failed or (run.failure() or "").strip().rpartition("\n")[2]
+    return JobState("failed" if reason else "stopped", progress, reason=reason, **known)
 
 
 def _at_the_end(path: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -95,14 +122,30 @@ def _plain(config: Config) -> dict[str, Any]:
     return values.pop("controls") | values
 
 
-def read_log(path: Path) -> dict[str, Any]:
-    """What the folder tells of its sweep; nothing yet for a run that has not stopped or finished."""
+def read_log(path: Path) -> Log:
+    """What the folder tells of its sweep; nothing for a run that has not stopped or finished, and where the file is
+    damaged: no figure of a table depends on it. Raises UserError for a file that may not be read."""
     try:
-        return {"seconds": 0.0, "programs": []} | json.loads((path / LOG).read_text())
-    except FileNotFoundError:
-        return {"seconds": 0.0, "programs": []}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path / LOG} is damaged ({error}); delete it.") from error
+        found = json.loads((path / LOG).read_text())
+    except (FileNotFoundError, ValueError):
+        return Log()
+    except OSError as error:
+        raise UserError(f"{path / LOG} cannot be read ({error.strerror}); check its permissions.") from error
+    found = found if isinstance(found, dict) else {}
+    seconds, failed = found.get("seconds"), found.get("failed")
+    texts = {
+        name: tuple(text for text in found[name] if isinstance(text, str))
+        for name in ("programs", "devices")
+        if isinstance(found.get(name), list)
+    }
+    good = isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0
+    return Log(float(seconds) if good else 0.0, failed=failed if isinstance(failed, str) else "", **texts)
+
+
+def write_log(path: Path, log: Log) -> None:
+    """Put it in the run's folder."""
+    with replacing(path / LOG) as part:
+        part.write_text(json.dumps(dataclasses.asdict(log)) + "\n")
 
 
 def expected_seconds(job: Job, known: Iterable[tuple[Job, JobState]]) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -20,7 +19,7 @@ from poseaug_core.runs import Run
 from poseaug_core.storage import explained, make_folder, replacing
 from poseaug_core.sweep.identity import FILES
 from poseaug_core.sweep.plan import Job
-from poseaug_core.sweep.state import LOG, read_log, require_same
+from poseaug_core.sweep.state import read_log, require_same, write_log
 
 Told = Callable[[Status], bool]
 
@@ -92,20 +91,26 @@ def _finish(job: Job, path: Path, config: Config, told: Told, program: str) -> N
             with replacing(path / "config.toml") as part:
                 save_toml(moved, part)
     live = Reporting(config.controls, told)
-    began = time.monotonic()
+    if read_log(path).failed:  # from now on it is in training again, also if it is killed
+        write_log(path, replace(read_log(path), failed=""))
+    began, failed = time.monotonic(), ""
     try:
         train(None if resume else config, path, live, resume=resume)
+    except Exception:
+        failed = live.status.message
+        raise
     finally:
-        _note(path, time.monotonic() - began, program)
+        if path.is_dir():
+            seconds = time.monotonic() - began
+            write_log(path, read_log(path).with_more(seconds, program, device_name(live.status.device), failed))
     if live.status.state != "finished":
         raise Cancelled(f"{job.name} was stopped.")
 
 
-def _note(path: Path, seconds: float, program: str) -> None:
-    """Add the time spent, and the version that spent it, to what the folder tells of its sweep."""
-    if not path.is_dir():
-        return
-    log = read_log(path)
-    programs = [*log["programs"], *([] if program in log["programs"] else [program])]
-    with replacing(path / LOG) as part:
-        part.write_text(json.dumps({"seconds": round(log["seconds"] + seconds, 1), "programs": programs}) + "\n")
+def device_name(device: str) -> str:
+    """'cuda:0 (NVIDIA A100)', 'cpu', '' where there is none yet: figures are compared on one kind of device."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
-from poseaug_core.sweep import state_of
+from poseaug_core.sweep import JobState, state_of
 from poseaug_core.tables.definitions import KEYPOINTS, METRICS, ROLES, Column, Published, Row, Table
 from poseaug_core.tables.experiment import Cell, Experiment, set_name, table_state
 
@@ -15,6 +15,8 @@ PCK_NOTE = (
     "poseaug16 counts 16 joints with the root, whose error is always 0: beside the data set's official 14 joints "
     "(protocol 3dhp14) it flatters PCK and AUC, and lowers MPJPE."
 )
+#: Runs that the header names as not finished, before it only counts them.
+NAMED = 8
 OTHER_DATA = "Published figures are the paper's, on Human3.6M, MPI-INF-3DHP and 3DPW: other data than ours."
 
 
@@ -57,6 +59,7 @@ def result_of(experiment: Experiment, folder: str | Path, program: str) -> Resul
     """The table as far as its runs have come; program: version and commit that write it."""
     table, setup = experiment.table, experiment.setup
     grid = table_state(experiment, folder)
+    states = {name: state_of(job, folder) for name, job in experiment.plan.jobs.items()}
     figures = [[_figure(experiment, row, column, cell) for column, cell in zip(table.columns, cells, strict=True)]
                for row, cells in zip(table.rows, grid, strict=True)]  # fmt: skip
     rows = {row.key: number for number, row in enumerate(table.rows)}
@@ -76,8 +79,10 @@ def result_of(experiment: Experiment, folder: str | Path, program: str) -> Resul
         for sentence in [_order(table.rows, [line[k] for line in figures], column, heads[k][0])]
         if sentence
     )
-    notes = [*experiment.left_out, *table.notes, *([PCK_NOTE] if setup.protocol == "poseaug16" else [])]
-    facts = (*_facts(experiment, folder, sets), ("written by", program), ("published figures", OTHER_DATA))
+    failures = [f"{name} failed: {state.reason}" for name, state in states.items() if state.state == "failed"]
+    pck = [PCK_NOTE] if setup.protocol == "poseaug16" else []
+    notes = [*failures, *experiment.left_out, *table.notes, *pck]
+    facts = (*_facts(experiment, states), ("written by", program), ("published figures", OTHER_DATA))
     frozen = tuple(tuple(line) for line in figures)
     return Result(table, setup.protocol, facts, names, heads, frozen, order, tuple(notes))
 
@@ -136,11 +141,9 @@ def _order(rows: tuple[Row, ...], figures: list[Figure], column: Column, head: s
     )
 
 
-def _facts(experiment: Experiment, folder: str | Path, sets: tuple[str, ...]) -> list[tuple[str, str]]:
-    """What a reader must know: data, preset and changed settings, estimator, protocol, seeds, versions."""
+def _facts(experiment: Experiment, states: Mapping[str, JobState]) -> list[tuple[str, str]]:
+    """What a reader must know: data, preset and changed settings, estimator, protocol, seeds, versions, devices."""
     setup, table = experiment.setup, experiment.table
-    states = {name: state_of(job, folder) for name, job in experiment.plan.jobs.items()}
-    done = sum(state.state == "done" for state in states.values())
     programs = dict.fromkeys(program for state in states.values() for program in state.programs)
     data = [("source", dict(setup.data.source)), ("source_test", dict(setup.data.source_test))]
     told = [f"{role}: {_named(specs)}" for role, specs in data if specs]
@@ -158,9 +161,29 @@ def _facts(experiment: Experiment, folder: str | Path, sets: tuple[str, ...]) ->
         ("estimator", ", ".join(estimators)),
         ("protocol", f"{setup.protocol}, the last evaluation of each run, flip-averaged on all sets but the source's"),
         ("seeds", ", ".join(map(str, setup.seeds)) + (" (mean ± standard deviation)" if len(setup.seeds) > 1 else "")),
-        ("runs", f"{done} of {len(states)} finished"),
+        ("runs", _how_far(states)),
         *([("trained by", ", ".join(programs))] if programs else []),
+        *([("trained on", on)] if (on := _devices(states)) else []),
     ]
+
+
+def _how_far(states: Mapping[str, JobState]) -> str:
+    """'5 of 7 finished; not finished: NAME (missing), NAME (failed)'."""
+    left = [f"{name} ({state.state})" for name, state in states.items() if state.state != "done"]
+    text = f"{len(states) - len(left)} of {len(states)} finished"
+    if not left:
+        return text
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return f"{text}; not finished: {', '.join(left[:NAMED])}{more}"
+
+
+def _devices(states: Mapping[str, JobState]) -> str:
+    """'cpu', 'cpu, cuda (NVIDIA A100); not noted for 2 runs'; '' where none is noted."""
+    begun = [state for state in states.values() if state.state != "missing"]
+    devices = dict.fromkeys(device for state in begun for device in state.devices)
+    unknown = sum(not state.devices for state in begun)
+    more = f"; not noted for {unknown} run{'s' if unknown > 1 else ''}" if unknown else ""
+    return ", ".join(devices) + more if devices else ""
 
 
 def _named(specs: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from poseaug_core.settings import Setting
 from poseaug_core.sweep import engines, plan_of, run_plan, state_of, work
 from poseaug_core.sweep.identity import FILES, content, identity
 from poseaug_core.sweep.plan import PRETRAINING, pretraining
+from poseaug_core.sweep.state import read_log, write_log
 from poseaug_core.tables import Experiment, Setup, data_sets, experiment
 from poseaug_core.tables.result import result_of
 from poseaug_core.tables.texts import csv_text
@@ -212,7 +213,10 @@ def test_a_plan_trains_and_is_then_only_read(data, tmp_path, monkeypatch):
     weights = runs["poseaug"].config.estimator_weights
     assert weights == str(tmp_path / "runs" / plan.job("none").after / "checkpoints" / "latest.safetensors")
     states = {name: state_of(job, tmp_path / "runs") for name, job in plan.jobs.items()}
-    assert all(state.state == "done" and state.seconds > 0 and state.programs for state in states.values())
+    assert all(
+        state.state == "done" and state.seconds > 0 and state.programs and state.devices == ("cpu",)
+        for state in states.values()
+    )
     rows = [row for row in runs["poseaug"].metrics()[0] if row["kind"] == "evaluation"]
     assert states[plan.runs["poseaug"]].values == rows[-1]["values"]
     monkeypatch.setattr(work, "train", lambda *_, **__: pytest.fail("a finished run was trained"))
@@ -345,6 +349,58 @@ def test_a_default_that_changed_is_found(data, tmp_path):
     file.write_text(file.read_text().replace("gradient_clip = 1.0", "gradient_clip = 2.0"))
     with pytest.raises(UserError, match="trained with gradient_clip 2.0, this program's is 1.0"):
         run_plan(plan, tmp_path)
+
+
+def test_a_run_that_failed_says_why_and_goes_on_from_its_checkpoint(data, tmp_path, monkeypatch):
+    plan = plan_of({"a": config_on(data, pretrain_epochs=0)})
+    job = plan.job("a")
+    run_plan(plan, tmp_path / "whole")
+    monkeypatch.setattr(Trainer, "_require_finite", diverging_from(8))
+    with pytest.raises(UserError, match="diverged at step 8"):
+        run_plan(plan, tmp_path / "runs")
+    state = state_of(job, tmp_path / "runs")
+    assert (state.state, state.reason) == ("failed", "It diverged at step 8.") and state.devices == ("cpu",)
+    monkeypatch.undo()
+    begun = []
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, c: begun.append(self.position.step) or step(self, c))
+    run_plan(plan, tmp_path / "runs")
+    assert 0 < begun[0] < 8 and state_of(job, tmp_path / "runs").state == "done"
+    assert same(final(tmp_path / "runs", job.name), final(tmp_path / "whole", job.name))
+
+
+def diverging_from(step: int):
+    def require_finite(self, values):
+        if self.position.step >= step:
+            raise UserError(f"It diverged at step {step}.")
+
+    return require_finite
+
+
+def test_a_run_resumed_after_a_failure_has_not_failed(data, tmp_path, monkeypatch):
+    job = plan_of({"a": config_on(data, pretrain_epochs=0)}).job("a")
+    stop_at_first_step(job, tmp_path)
+    write_log(tmp_path / job.name, replace(read_log(tmp_path / job.name), failed="the disk was full."))
+    assert state_of(job, tmp_path).state == "failed"
+    monkeypatch.setattr(work, "train", lambda *_, **__: (_ for _ in ()).throw(SystemExit))  # as if killed at once
+    with pytest.raises(SystemExit):
+        work.finish(job, tmp_path, lambda status: True, "test")
+    assert state_of(job, tmp_path).state == "stopped"
+
+
+@pytest.mark.parametrize("text", [
+    "[1, 2]", "3", "null", '{"seconds": "long", "programs": {"a": 1}, "failed": 3}', '{"seconds": NaN}', '{"sec',
+    "\xff", '{"programs": [["a"]], "devices": [null]}',
+])  # fmt: skip
+def test_a_damaged_account_of_a_run_is_as_none(data, tmp_path, text):
+    job = plan_of({"a": config_on(data, pretrain_epochs=0)}).job("a")
+    stop_at_first_step(job, tmp_path)
+    (tmp_path / job.name / "sweep.json").write_text(text, encoding="latin-1")
+    state = state_of(job, tmp_path)
+    assert (state.state, state.seconds, state.programs, state.devices, state.reason) == ("stopped", 0.0, (), (), "")
+    work.finish(job, tmp_path, lambda status: True, "test")
+    after = state_of(job, tmp_path)
+    assert after.state == "done" and after.seconds > 0 and (after.programs, after.devices) == (("test",), ("cpu",))
 
 
 def test_a_failure_leaves_the_others_alone_and_is_told(data, tmp_path, monkeypatch):

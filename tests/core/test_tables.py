@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
+import shutil
 from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
 from click.testing import CliRunner
 
+from poseaug_core.checkpoints import read_checkpoint, write_checkpoint
 from poseaug_core.cli import main
 from poseaug_core.errors import UserError
 from poseaug_core.figures import comparison, draw_picture, picture_plan
@@ -18,6 +21,7 @@ from poseaug_core.figures.comparisons import subsets
 from poseaug_core.readers.arrays import write_arrays
 from poseaug_core.runs import Run
 from poseaug_core.sweep import run_plan
+from poseaug_core.sweep.state import Log, write_log
 from poseaug_core.tables import TABLES, DataSets, Setup, data_sets, experiment, parse_settings, table_state
 from poseaug_core.tables.files import write_table
 from poseaug_core.tables.result import result_of
@@ -190,7 +194,39 @@ def test_a_grid_fills_as_its_runs_do(folder, tmp_path):
     more = table_state(asked_of(folder, seeds=(0, 2)), folder / "runs")
     assert more[0][0].state == "missing" and set(more[0][0].values) == {0} and more[0][0].progress == 0.5
     text = markdown(result_of(asked_of(folder, seeds=(0, 2)), folder / "runs", "this version"))
-    assert "[1 of 2]" in text and "3 of 6 finished" in text
+    assert "[1 of 2]" in text and "3 of 6 finished; not finished: " in text
+    missing = [job.name for job in asked_of(folder, seeds=(0, 2)).plan.jobs.values() if job.name.split("-")[-2] == "s2"]
+    assert len(missing) == 3 and all(f"{name} (missing)" in text for name in missing)
+
+
+def test_a_failed_run_is_told_with_its_reason(folder, tmp_path):
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    asked = asked_of(folder)
+    name = asked.job(asked.table.rows[1], asked.table.columns[0], 1).name
+    stop_before_the_end(tmp_path / "runs" / name)
+    write_log(tmp_path / "runs" / name, Log(failed="The training diverged: x is nan at step 7."))
+    common = ["--data", folder, "--runs", tmp_path / "runs", "--estimator", "simple_baseline", *settings()]
+    told = poseaug("table", 6, "--rows", "poseaug", "--seeds", "0,1", "--read-only", *common)
+    assert told.exit_code == 0, told.output
+    assert f"- {name} failed: The training diverged: x is nan at step 7." in told.stdout
+    assert f"5 of 6 finished; not finished: {name} (failed)" in told.stdout and "[1 of 2]" in told.stdout
+
+
+def stop_before_the_end(run) -> None:
+    file = run / "checkpoints" / "latest.safetensors"
+    tensors, meta = read_checkpoint(file)
+    meta["position"]["phase"] = "poseaug"
+    write_checkpoint(file, tensors, meta)
+
+
+def test_devices_are_told_where_they_are_known(folder, tmp_path):
+    assert dict(result_of(asked_of(folder), folder / "runs", "this version").facts)["trained on"] == "cpu"
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    names = sorted(asked_of(folder).plan.jobs)
+    write_log(tmp_path / "runs" / names[0], Log(1.0, ("0.1.0",)))
+    write_log(tmp_path / "runs" / names[1], Log(1.0, ("0.1.0",), ("cuda (NVIDIA H200)",)))
+    told = dict(result_of(asked_of(folder), tmp_path / "runs", "this version").facts)["trained on"]
+    assert told in (f"{a}, {b}; not noted for 1 run" for a, b in itertools.permutations(("cpu", "cuda (NVIDIA H200)")))
 
 
 def test_all_files_tell_the_same(folder, tmp_path):
