@@ -6,11 +6,20 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import json_option, own_estimator_option, print_json, print_table, progress_bar
+from poseaug_core.commands.terminal import (
+    json_option,
+    own_estimator_option,
+    print_json,
+    print_table,
+    progress_bar,
+    with_unit,
+)
 from poseaug_core.config import Config
 
 PROTOCOLS = ("poseaug16", "3dhp14")
 SIDES = ("action", "joint", "part", "subject", "view")
+#: What papers report of actions: every row counts alike, however many poses it has.
+MEAN = "mean of the rows"
 
 
 @click.command(short_help="Errors of a trained estimator.")
@@ -47,20 +56,37 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
         for spec in specs:
             poses = read_poses(spec, rig=rig, seed=data_seed, progress=progress, split="test")
             detail = evaluate_detail(trained.network, poses.to(device), flip, progress=progress)
-            found = {"on": spec, "poses": len(poses), "metrics": _kept(detail.overall(), protocol)}
-            by = {side: {label: _kept(row, protocol) for label, row in detail.by(side).items()} for side in sides}
+            found = {"on": spec, "name": poses.name, "poses": len(poses), "metrics": _kept(detail.overall(), protocol)}
+            by = {side: {label: _kept(row, protocol) for label, row in _rows(detail, side).items()} for side in sides}
             result["sets"].append(found | ({"by": by} if by else {}) | {"note": detail.note()})
     if as_json:
         print_json(result)
         return
     names = list(result["sets"][0]["metrics"])
-    rows = [[name, *(f"{found['metrics'][name]:.2f}" for found in result["sets"])] for name in names]
-    heads = [f"{found['on']} ({found['poses']:,} poses)" for found in result["sets"]]
+    rows = [[with_unit(name), *(f"{found['metrics'][name]:.2f}" for found in result["sets"])] for name in names]
+    heads = [_head(result["sets"], number) for number in range(len(result["sets"]))]
     print_table(["metric", *heads], rows, f"{trained.name} of {run}{', flip-averaged' if flip else ''}")
-    for found in result["sets"]:
+    for head, found in zip(heads, result["sets"], strict=True):
+        click.echo(f"{head}: {found['on']}, {found['poses']:,} poses")
+    for head, found in zip(heads, result["sets"], strict=True):
         for side, table in found.get("by", {}).items():
-            _print_side(side, table, found["on"])
+            _print_side(side, table, head)
         click.echo(found["note"])
+
+
+def _head(sets: list[dict], number: int) -> str:
+    """The name of a set, with its number where several are called alike."""
+    name = sets[number]["name"]
+    return f"{name} ({number + 1})" if [found["name"] for found in sets].count(name) > 1 else name
+
+
+def _rows(detail, side: str) -> dict[str, dict[str, float | None]]:
+    """The breakdown by a side, its mean named for what it is; where there is one row alone it has none."""
+    rows = detail.by(side)
+    mean = rows.pop("mean", None)
+    if mean is None or len(rows) == 1:
+        return rows
+    return rows | {MEAN: {key: value for key, value in mean.items() if key != "poses"}}
 
 
 def _kept(row: dict[str, float | None], protocol: str | None) -> dict[str, float | None]:
@@ -69,11 +95,20 @@ def _kept(row: dict[str, float | None], protocol: str | None) -> dict[str, float
 
 
 def _print_side(side: str, table: dict[str, dict[str, float | None]], on: str) -> None:
-    """A table for each protocol, so that it fits on a page; without what does not count in it."""
-    for protocol in PROTOCOLS:
-        names = [key for key in next(iter(table.values())) if key.startswith(f"{protocol}/")]
-        rows = [[label, f"{row['poses']:,}", *(f"{row[key]:.2f}" for key in names)]
-                for label, row in table.items() if None not in (row[key] for key in names)]  # fmt: skip
-        if names:
-            heads = [name.removeprefix(f"{protocol}/") for name in names]
-            print_table([side, "poses", *heads], rows, f"\nBy {side} on {on}, {protocol}")
+    """A table for each protocol, so that it fits on a page; without what does not count in it. One row alone is
+    shown once, with both."""
+    first = next(iter(table.values()))
+    told = {protocol: [key for key in first if key.startswith(f"{protocol}/")] for protocol in PROTOCOLS}
+    found = [
+        [label, f"{row['poses']:,}" if "poses" in row else "", protocol, *(f"{row[key]:.2f}" for key in names)]
+        for protocol, names in told.items()
+        for label, row in table.items()
+        if names and None not in (row[key] for key in names)
+    ]
+    heads = [with_unit(key.partition("/")[2]).replace(" (", "\n(") for key in next(filter(None, told.values()))]
+    if len(table) == 1:
+        print_table([side, "poses", "protocol", *heads], found, f"\nBy {side} on {on}")
+        return
+    for protocol in (protocol for protocol, names in told.items() if names):
+        rows = [[*row[:2], *row[3:]] for row in found if row[2] == protocol]
+        print_table([side, "poses", *heads], rows, f"\nBy {side} on {on}, {protocol}")

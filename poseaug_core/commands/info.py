@@ -102,25 +102,49 @@ def _run(path: str) -> dict[str, Any]:
     from poseaug_core.runs import Run
 
     run = Run.open(path)
-    steps, rows = run.steps(), run.metrics()[0]
-    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    evaluations = [row for row in run.metrics()[0] if row["kind"] == "evaluation"]
     config = run.config
     return {
         "run": str(run.path),
         "estimator": f"{config.estimator}, {config.estimator_width or 'published'} wide",
         "preset": config.preset,
         "augmentation": config.augmentation,
-        "step": max([row["step"] for row in rows] + steps[-1:].tolist(), default=0),
-        "snapshots": len(steps),
+        **_progress(run),
+        "snapshots": run.snapshot_count,
         "control changes": len(run.control_log()),
         "checkpoints": run.checkpoints(),
         "data": {
-            name: f"{s['name']}, {s['poses']:,} poses, {s['subjects']} subjects, {s['clips']} clips, {s['views']} views"
+            name: ", ".join([s["name"], *(_count(s[of], of) for of in ("poses", "subjects", "clips", "views"))])
             for name, s in run.data.get("sets", {}).items()
         },
+        "notes": run.data.get("notes", []),
         "evaluation": evaluations[-1]["values"] if evaluations else {},
         "failure": (run.failure() or "none").strip().split("\n")[-1],
     }
+
+
+def _progress(run) -> dict[str, Any]:
+    """How far the latest checkpoint is, and what became of the run."""
+    config, meta = run.config, {}
+    if "latest" in run.checkpoints():
+        from poseaug_core.checkpoints import read_meta
+
+        meta = read_meta(run.path / "checkpoints" / "latest.safetensors")
+    at = meta.get("position", {"phase": "pretrain", "epoch": 0})
+    of = config.pretrain_epochs if at["phase"] == "pretrain" else config.epochs
+    if run.being_written():
+        state = "training now"
+    elif run.failure():
+        state = "failed"
+    else:
+        state = "finished" if run.finished else "stopped"
+    epoch = f"all {of}" if at["phase"] == "done" else f"{at['phase']}, {min(at['epoch'] + 1, of)} of {of}"
+    return {"state": state, "step": int(meta.get("step", 0)), "epoch": epoch}
+
+
+def _count(number: int, of: str) -> str:
+    """'1 clip', '2 clips': of is the plural."""
+    return f"{number:,} {of[:-1] if number == 1 else of}"
 
 
 def _is_checkpoint(path: str) -> bool:

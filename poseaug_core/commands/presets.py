@@ -89,4 +89,5 @@ def _text(value: Any, unit: str) -> str:
         return "on" if value else "off"
     if isinstance(value, (tuple, list)):
         return ", ".join(value) or "-"
-    return f"{value:g} {unit}".strip() if isinstance(value, float) else f"{value} {unit}".strip() or "-"
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{number} [{unit}]" if unit else number or "-"

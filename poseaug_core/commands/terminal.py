@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,10 @@ own_estimator_option = click.option(
     "--estimator", "own", default="", metavar="FILE.py:CLASS", callback=lambda *given: _own_estimator(given[-1]),
     help="Your own estimator's code, where the weights are of one: it runs only when named.",
 )  # fmt: skip
+#: Seconds between two lines of progress where stderr is no terminal.
+EVERY = 10.0
+#: Columns of a table that is not folded.
+UNFOLDED = 100_000
 out_option = click.option("--out", required=True, type=click.Path(), help="File to write.")
 
 
@@ -29,20 +35,27 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: list[str], rows: list[list[str]], title: str = "") -> None:
-    """A table on stdout; numbers to the right."""
+    """A table on stdout; numbers to the right. Without any heading the line of headings is left out."""
     from rich.console import Console
     from rich.table import Table
 
     if title:
         click.echo(title)
-    table = Table(header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False, show_header=any(headings))
     for column, heading in enumerate(headings):
-        numeric = bool(rows) and all(_is_number(row[column]) for row in rows)
+        filled = [row[column] for row in rows if row[column]]
+        numeric = bool(filled) and all(map(_is_number, filled))
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    # A table in a file or pipe is not folded to a width that nobody sees.
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    # A table in a file or pipe is not folded to a width that nobody sees, unless COLUMNS asks for one.
+    asked = os.environ.get("COLUMNS", "")
+    width = None if sys.stdout.isatty() else int(asked) if asked.isdecimal() and int(asked) else UNFOLDED
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def print_errors(values: dict[str, float | None], title: str = "") -> None:
@@ -50,8 +63,16 @@ def print_errors(values: dict[str, float | None], title: str = "") -> None:
     sets = list(dict.fromkeys(name.split("/", 1)[0] for name in values))
     metrics = list(dict.fromkeys(name.split("/", 1)[1] for name in values))
     cell = lambda value: "-" if value is None else f"{value:.2f}"  # noqa: E731
-    rows = [[metric, *(cell(values.get(f"{name}/{metric}")) for name in sets)] for metric in metrics]
+    rows = [[with_unit(metric), *(cell(values.get(f"{name}/{metric}")) for name in sets)] for metric in metrics]
     print_table(["metric", *sets], rows, title)
+
+
+def with_unit(metric: str) -> str:
+    """'poseaug16/mpjpe' as 'poseaug16/mpjpe (mm)'; other names as they are."""
+    from poseaug_core.metrics import METRICS
+
+    known = METRICS.get(metric.rpartition("/")[2])
+    return f"{metric} ({known[0]})" if known else metric
 
 
 def _is_number(text: str) -> bool:
@@ -60,13 +81,16 @@ def _is_number(text: str) -> bool:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[float, str], bool]]:
-    """progress(share, text) for long work: a bar on stderr, or nothing where stderr is no terminal."""
+    """progress(share, text) for long work: a bar on stderr, or a line now and then where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines()
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=1.0)
 
         def progress(share: float, text: str) -> bool:
@@ -74,6 +98,20 @@ def progress_bar() -> Iterator[Callable[[float, str], bool]]:
             return True
 
         yield progress
+
+
+def _lines() -> Callable[[float, str], bool]:
+    """progress that writes a line on stderr every EVERY seconds; work that is done sooner writes none."""
+    told = time.monotonic()
+
+    def progress(share: float, text: str) -> bool:
+        nonlocal told
+        if time.monotonic() - told >= EVERY:
+            told = time.monotonic()
+            click.echo(f"{text}  {share:.0%}", err=True)
+        return True
+
+    return progress
 
 
 def _own_estimator(name: str) -> str:
@@ -115,7 +153,7 @@ class _Grouped(click.Option):
 
 def describe(setting: Setting) -> str:
     """Help, unit, range and default of a setting in a line."""
-    facts = [setting.unit, setting.equation]
+    facts = [setting.unit and f"in {setting.unit}", setting.equation]
     if setting.low is not None:
         high = f"to {_number(setting.high)}" if setting.high is not None else "or more"
         facts.append(f"{_number(setting.low)} {high}")

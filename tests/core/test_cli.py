@@ -81,7 +81,43 @@ def test_evaluating_agrees_with_training(folder):
     assert all(name.startswith("3dhp14/") for name in metrics)
     assert metrics["3dhp14/mpjpe"] != found["metrics"]["3dhp14/mpjpe"]
     table = poseaug("evaluate", folder / "a", "--on", folder / "wild.npz", "--on", folder / "source.npz")
-    assert "poseaug16/mpjpe" in table.stdout and f"{found['metrics']['poseaug16/mpjpe']:.2f}" in table.stdout
+    assert "poseaug16/mpjpe (mm)" in table.stdout and f"{found['metrics']['poseaug16/mpjpe']:.2f}" in table.stdout
+    assert re.search(r"metric +wild +source\n", table.stdout)
+    assert f"\nwild: {folder / 'wild.npz'}, 20 poses\n" in table.stdout
+
+
+def test_breakdowns_name_their_mean_and_leave_it_out_of_one_row(folder):
+    words = ["evaluate", folder / "a", "--on", folder / "wild.npz", "--by", "view", "--by", "action"]
+    by = json.loads(poseaug(*words, "--json").stdout)["sets"][0]["by"]
+    assert list(by["view"]) == ["0"] and by["view"]["0"]["poses"] == 20
+    assert (
+        list(by["action"]) == ["clip0", "clip1", "mean of the rows"]
+    assert "poses" not in by["action"]["mean of the rows"]
+    )
+    printed = poseaug(*words).stdout
+    assert printed.count("By view on wild") == 1 and printed.count("By action on wild") == 2
+    assert re.search(r"mean of the rows +\d+\.\d\d ", printed)
+
+
+def test_tables_in_a_pipe(folder, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    wide = poseaug("info", "settings").stdout.splitlines()
+    assert max(map(len, wide)) > 100 and not any(line.endswith(" ") for line in wide)
+    assert poseaug("info", folder / "a").stdout.startswith("run ")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, poseaug("info", "settings").stdout.splitlines())) <= 60
+
+
+def test_progress_in_a_pipe_is_a_line_now_and_then(capsys, monkeypatch):
+    from poseaug_core.commands import terminal
+
+    with terminal.progress_bar() as progress:
+        assert progress(0.1, "soon done")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(terminal, "EVERY", 0.0)
+    with terminal.progress_bar() as progress:
+        progress(0.25, "evaluating wild")
+    assert capsys.readouterr().err == "evaluating wild  25%\n"
 
 
 def test_exported_estimator_is_the_same_one(folder, tmp_path):
@@ -180,6 +216,11 @@ def test_ctrl_c_stops_with_a_checkpoint_and_says_how_to_resume(folder, tmp_path)
     assert json.loads(stdout)["state"] == "stopped"
     assert f"poseaug train --resume {out}" in stderr and "Traceback" not in stderr
     run = Run.open(out)
+    told = json.loads(poseaug("info", out, "--json").stdout)
+    assert told["state"] == "stopped" and re.search(r"^(pretrain|poseaug), \d+ of \d+$", told["epoch"])
+    shutil.copytree(out, tmp_path / "copy")
+    (tmp_path / "copy" / "failure.txt").write_text("Traceback\nRuntimeError: no")
+    assert json.loads(poseaug("info", tmp_path / "copy", "--json").stdout)["state"] == "failed"
     step = run.load_checkpoint()[1]["step"]
     assert step == json.loads(stdout)["steps"] >= run.steps()[-1]
 
@@ -214,6 +255,8 @@ def test_info(folder, tmp_path):
     assert "--" not in poseaug("info", "settings").stdout.split("\n")[0]
     run = json.loads(poseaug("info", folder / "a", "--json").stdout)
     assert run["snapshots"] == Run.open(folder / "a").snapshot_count and run["failure"] == "none"
+    assert run["step"] == Run.open(folder / "a").load_checkpoint()[1]["step"]
+    assert (run["state"], run["epoch"]) == ("finished", f"all {SMALL['epochs']}")
     poses = json.loads(poseaug("info", folder / "wild.npz", "--json").stdout)
     assert poses["poses"] == 20 and poses["clips"] == 2
     checkpoint = json.loads(poseaug("info", folder / "a" / "checkpoints" / "latest.safetensors", "--json").stdout)
