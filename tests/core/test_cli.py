@@ -90,10 +90,8 @@ def test_breakdowns_name_their_mean_and_leave_it_out_of_one_row(folder):
     words = ["evaluate", folder / "a", "--on", folder / "wild.npz", "--by", "view", "--by", "action"]
     by = json.loads(poseaug(*words, "--json").stdout)["sets"][0]["by"]
     assert list(by["view"]) == ["0"] and by["view"]["0"]["poses"] == 20
-    assert (
-        list(by["action"]) == ["clip0", "clip1", "mean of the rows"]
+    assert list(by["action"]) == ["clip0", "clip1", "mean of the rows"]
     assert "poses" not in by["action"]["mean of the rows"]
-    )
     printed = poseaug(*words).stdout
     assert printed.count("By view on wild") == 1 and printed.count("By action on wild") == 2
     assert re.search(r"mean of the rows +\d+\.\d\d ", printed)
