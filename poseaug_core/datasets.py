@@ -15,7 +15,7 @@ from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 from poseaug_core.poses import Poses
 from poseaug_core.readers import data_set, read_keypoints, read_poses
-from poseaug_core.readers.h36m import has_test_people
+from poseaug_core.readers.h36m import has_test_people, read_once
 from poseaug_core.readers.h36m import templates as released_templates
 from poseaug_core.readers.spec import parse_spec
 
@@ -93,6 +93,7 @@ def _extra_of(summary: dict[str, Any]) -> dict[str, Any]:
     return {"extra 2D": summary["extra_2d"]} if "extra_2d" in summary else {}
 
 
+@read_once()
 def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     """Every set that the config names.
 
@@ -100,7 +101,7 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     test people are also what is held out. progress(share, text) may return False to cancel (raises Cancelled). Raises
     UserError for what cannot be read.
     """
-    test = config.source_test or _test_people(config.source)
+    test = config.source_test or _test_people(config.source, progress)
     specs = [(config.source, "train"), *([(test, "test")] if test else []), *((spec, "test") for spec in config.cross)]
     sets = []
     count = len(specs) + len(config.extra_2d)
@@ -134,13 +135,13 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     return TrainingData(source, source_test, cross, templates, tuple(notes), torch.cat(extra) if extra else None)
 
 
-def _test_people(source: str) -> str:
+def _test_people(source: str, progress: Progress | None) -> str:
     """The spec of Human3.6M's test people in the file that source names; '' where there are none or it has others."""
     spec = parse_spec(source)
     if data_set(source) != "h36m" or "subjects" in spec.options or spec.options.get("split") in ("test", "all"):
         return ""
     options = {**spec.options, "split": "test"}
-    return f"{spec.place}?{urlencode(options)}" if has_test_people(spec.path) else ""
+    return f"{spec.place}?{urlencode(options)}" if has_test_people(spec.path, progress) else ""
 
 
 def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:

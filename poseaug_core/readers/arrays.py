@@ -71,8 +71,8 @@ def read_arrays(path: str | Path, name: str | None = None, joints: str = "") -> 
 
 def _notes(column: np.ndarray | None) -> tuple[str, ...]:
     """What the file says of how it was made, cut short where a stranger says too much."""
-    texts = [] if column is None or column.dtype.kind not in "UO" else np.atleast_1d(column)[:NOTES].ravel().tolist()
-    return tuple("".join(filter(str.isprintable, str(text)[:400])) for text in texts)
+    texts = plain_texts(column) or []
+    return tuple("".join(filter(str.isprintable, text[:400])) for text in texts[:NOTES])
 
 
 def _ours(points: np.ndarray, joints: str, path: Path) -> np.ndarray:

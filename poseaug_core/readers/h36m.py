@@ -218,11 +218,9 @@ def _take(parts: _Parts, subject, action, world, detected, stride: int, path: Pa
         if pixels is not None and len(pixels) != len(world):
             what = f"{subject} {action} camera {view + 1} with {len(world):,} and {len(pixels):,} frames"
             parts.uneven.append((abs(len(pixels) - len(world)), what))
-        uv = (
-            None
-            if pixels is None
-            else camera.normalised(sixteen(pixels.astype(float), BY_COUNT[pixels.shape[1]]))[:count:stride]
-        )
+        uv = None
+        if pixels is not None:
+            uv = camera.normalised(sixteen(pixels[:count:stride].astype(float), BY_COUNT[pixels.shape[1]]))
         frames = np.arange(0, count, stride)
         parts.add(subject, action, view, camera, camera.seen(world)[:count:stride], uv, frames)
 
@@ -292,7 +290,7 @@ def _refuse_coco(metadata, path: Path) -> None:
     symmetry = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
     left = symmetry[0] if isinstance(symmetry, list | tuple) and symmetry else ()
     left = left.tolist() if numeric(left, 1) else left
-    if isinstance(left, list | tuple) and len(left) == len(COCO_LEFT) and tuple(left) == COCO_LEFT:
+    if isinstance(left, list | tuple) and all(isinstance(n, int) for n in left) and tuple(left) == COCO_LEFT:
         raise UserError(
             f"{path} has its joints in COCO's order, without pelvis, thorax and head; take detections in Human3.6M's "
             "order, such as data_2d_h36m_cpn_ft_h36m_dbb.npz."

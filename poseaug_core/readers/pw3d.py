@@ -18,11 +18,13 @@ from poseaug_core.readers.joints import smpl16
 from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.npz_file import explained
 from poseaug_core.readers.placing import FARTHEST, pinhole, require_sane
-from poseaug_core.readers.safe_pickle import read_pickle
+from poseaug_core.readers.safe_pickle import numeric, read_pickle
 from poseaug_core.readers.spec import Spec
 
 SPLITS = ("train", "validation", "test", "all")
 KEYS = ("jointPositions", "cam_poses", "cam_intrinsics")
+#: People in a sequence; 3DPW has at most two.
+MOST_PEOPLE = 1000
 #: The usual focal length in pixels, where a file has none.
 FOCAL = 1962.0
 
@@ -88,13 +90,14 @@ def _sequence(file: Path) -> dict:
         raise UserError(f"{file}: {', '.join(missing)} missing; give a pickle of 3DPW's sequenceFiles.")
     poses, inside = data["cam_poses"], data["cam_intrinsics"]
     people = data["jointPositions"]
-    good = _is(poses, 3) and poses.shape[1:] == (4, 4) and _is(inside, 2) and inside.shape == (3, 3)
-    good = good and isinstance(people, list | tuple | np.ndarray) and len(people) > 0
-    if not good or not all(_is(p, 2) and p.shape[1] == 72 for p in people) or not _plausible(inside):
+    good = numeric(poses, 3) and poses.shape[1:] == (4, 4) and numeric(inside, 2) and inside.shape == (3, 3)
+    good = good and _listed(people) and 0 < len(people) <= MOST_PEOPLE
+    if not good or not all(numeric(p, 2) and p.shape[1] == 72 for p in people) or not _plausible(inside):
         raise UserError(
             f"{file}: expected jointPositions as a list of (frames, 72), cam_poses (frames, 4, 4) and cam_intrinsics "
             "(3, 3); give a pickle of 3DPW's sequenceFiles."
         )
+    require_room(file, sum(p.nbytes for p in people), size)  # one array may be named many times
     return data
 
 
@@ -104,8 +107,25 @@ def _plausible(inside: np.ndarray) -> bool:
     return bool(((numbers > 1) & (numbers < FARTHEST)).all())
 
 
-def _is(value, dimensions: int) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim == dimensions and value.dtype.kind in "fiu"
+def _listed(value) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def _valid(data: dict, number: int, count: int, file: Path) -> np.ndarray:
+    """Which of the first ``count`` frames have a valid camera for a person; all where the file does not say."""
+    valid = data.get("campose_valid")
+    if not _listed(valid) or len(valid) <= number:
+        return np.arange(count)
+    flags = valid[number]
+    # Lists are looked through before NumPy is given them: lists of lists that hold each other would double each time.
+    if isinstance(flags, list | tuple) and all(isinstance(flag, int | float) for flag in flags):
+        flags = np.array(flags, dtype=float)
+    if not isinstance(flags, np.ndarray) or flags.ndim != 1 or flags.dtype.kind not in "fiub":
+        raise UserError(
+            f"{file}: campose_valid of person {number} is not a list of one number a frame; give a pickle of 3DPW's "
+            "sequenceFiles."
+        )
+    return np.flatnonzero(flags[:count])
 
 
 def _people(data: dict, size: np.ndarray, stride: int, tags: tuple[int, int], file: Path):
@@ -114,11 +134,7 @@ def _people(data: dict, size: np.ndarray, stride: int, tags: tuple[int, int], fi
     nine = pinhole(inside[[0, 1], [0, 1]], inside[:2, 2], size)
     for number, joints in enumerate(data["jointPositions"]):
         count = min(len(joints), len(poses))
-        frames = np.arange(count)
-        valid = data.get("campose_valid")
-        if isinstance(valid, list | tuple | np.ndarray) and len(valid) > number:
-            frames = np.flatnonzero(np.asarray(valid[number])[:count])
-        frames = frames[::stride]
+        frames = _valid(data, number, count, file)[::stride]
         world = joints[frames].astype(float).reshape(-1, 24, 3)
         turn, place = poses[frames, :3, :3], poses[frames, :3, 3]
         xyz = smpl16(world @ turn.transpose(0, 2, 1) + place[:, None])

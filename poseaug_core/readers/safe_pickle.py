@@ -20,7 +20,7 @@ from poseaug_core.errors import UserError
 #: Steps of the pickle's program, a few a value; the data sets that come as pickles need some ten thousand.
 MAX_STEPS = 200_000
 #: Letters of a dictionary's key, and bits of one that is a number: longer ones take time at every look.
-LONGEST_KEY, WIDEST_KEY = 1000, 64
+LONGEST_KEY, WIDEST_KEY = 200, 64
 #: Letters of the name of a type, as in '<f8' or '<U4096'.
 LONGEST_TYPE = 24
 #: Bytes of text that may be gone through beside three times the pickle: names of types, which are remembered.
@@ -179,6 +179,22 @@ def _key(value: Any) -> Any:
     if not isinstance(value, str | bytes | int | float) or not short:
         raise Refused(f"to look things up by a {type(value).__name__}" + (" as long as that" if not short else ""))
     return value
+
+
+def numeric(value: Any, dimensions: int) -> bool:
+    """Whether a value is an array of real numbers with so many dimensions."""
+    return isinstance(value, np.ndarray) and value.ndim == dimensions and value.dtype.kind in "fiu"
+
+
+def plain_texts(value: Any) -> list[str] | None:
+    """The texts (or numbers) of an array in order; None where it is anything else.
+
+    An array of objects may hold lists that hold each other: written out, a few of these would fill the memory.
+    """
+    entries = value.reshape(-1).tolist() if isinstance(value, np.ndarray) else [None]
+    if not all(isinstance(entry, str | bytes | int | float) for entry in entries):
+        return None
+    return [_text(entry) or str(entry) for entry in entries]
 
 
 def _text(value) -> str:

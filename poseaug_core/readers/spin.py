@@ -19,6 +19,7 @@ from poseaug_core.readers.joints import SPIN_24, sixteen
 from poseaug_core.readers.npz_file import open_npz
 from poseaug_core.readers.placing import pinhole
 from poseaug_core.readers.pw3d import FOCAL
+from poseaug_core.readers.safe_pickle import numeric, plain_texts
 from poseaug_core.readers.spec import Spec
 
 KEYS = ("imgname", "part", "S")
@@ -39,7 +40,11 @@ def read_spin(spec: Spec) -> Poses:
         raise UserError(
             f"{path} has {names}, and no 3D joints (S) with their 2D (part); for 3DPW give the official sequenceFiles."
         )
-    part, solid, images = found["part"], found["S"], [str(name) for name in np.ravel(found["imgname"]).tolist()]
+    part, solid, images = found["part"], found["S"], plain_texts(found["imgname"])
+    if images is None or not numeric(part, 3) or not numeric(solid, 3):
+        raise UserError(
+            f"{path}: imgname must be an array of texts, part and S numbers (n, 24, 3); save it as SPIN does."
+        )
     count = len(images)
     if part.shape != (count, 24, 3) or solid.shape not in ((count, 24, 3), (count, 24, 4)):
         raise UserError(
@@ -69,8 +74,11 @@ def _pw3d(sequence: np.ndarray, part: np.ndarray, images: list[str]):
     """3DPW's images are 1080 x 1920, portrait, or landscape where 2D goes beyond that."""
     folders = [Path(image).parent.name for image in images]
     clips = list(dict.fromkeys(folders))
-    clip = np.array([clips.index(folder) for folder in folders], dtype=int)
-    landscape = np.array([part[clip == c, :, 0].max() > 1080 + 200 for c in range(len(clips))])[clip]
+    number = {folder: i for i, folder in enumerate(clips)}
+    clip = np.array([number[folder] for folder in folders], dtype=int)
+    reach = np.full(len(clips), -np.inf)
+    np.maximum.at(reach, clip, part[..., 0].max(1))
+    landscape = (reach > 1080 + 200)[clip]
     size = np.where(landscape[:, None], (1920.0, 1080.0), (1080.0, 1920.0))
     camera = np.array([pinhole((FOCAL, FOCAL), s / 2, s) for s in size])
     return size, camera, clip, clip, clips, "3DPW"

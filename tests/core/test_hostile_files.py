@@ -295,6 +295,97 @@ def test_an_archive_of_too_many_members(tmp_path):
     refused(tmp_path / "many.npz", "10,001 members")
 
 
+# What is in a pickle or an array, where numbers or texts should be
+
+
+def doubled(times: int) -> list:
+    """A list of lists that hold each other: a few hundred bytes, 2^times numbers."""
+    found = [1.0]
+    for _ in range(times):
+        found = [found, found]
+    return found
+
+
+def objects(value) -> np.ndarray:
+    """(1,) of this."""
+    made = np.empty(1, dtype=object)
+    made[0] = value
+    return made
+
+
+def numberless(value) -> np.ndarray:
+    """(5, 17, 3) of something that is no number."""
+    found = np.empty((5, 17, 3), dtype=object)
+    found.reshape(-1)[:] = [value] * found.size
+    return found
+
+
+SEQUENCE = {
+    "jointPositions": [np.ones((3, 72))], "cam_poses": np.tile(np.eye(4), (3, 1, 1)),
+    "cam_intrinsics": np.array([[1000, 0, 500], [0, 1000, 500], [0, 0, 1.0]]),
+}  # fmt: skip
+SEQUENCES = {
+    "camera flags that are one number": ({"campose_valid": [3]}, "campose_valid"),
+    "camera flags of two dimensions": ({"campose_valid": [np.ones((3, 2))]}, "campose_valid"),
+    "camera flags of texts": ({"campose_valid": [np.array(["a", "b", "c"])]}, "campose_valid"),
+    "camera flags that double": ({"campose_valid": [doubled(60)]}, "campose_valid"),
+    "people that are no list": ({"jointPositions": np.array(3.0)}, "as a list of"),
+    "people that double": ({"jointPositions": doubled(60)}, "as a list of"),
+    "one person 10,000 times": ({"jointPositions": [np.ones((3, 72))] * 10_000}, "as a list of"),
+    "one large person 1,000 times": ({"jointPositions": [np.ones((3000, 72))] * 1000}, "200 times its size"),
+}
+
+
+@pytest.mark.parametrize("what", SEQUENCES)
+def test_sequences_of_other_things(tmp_path, what):
+    changed, word = SEQUENCES[what]
+    (tmp_path / "sequence.pkl").write_bytes(pickle.dumps({**SEQUENCE, **changed}, protocol=2))
+    refused(tmp_path / "sequence.pkl", word)
+
+
+ARCHIVES = {
+    "objects for joints": ({"positions_3d": {"S1": {"Walking": numberless({})}}}, "expected numbers"),
+    "texts for joints": ({"positions_3d": {"S1": {"Walking": np.full((5, 17, 3), "x")}}}, "expected numbers"),
+    "lists that double for joints": ({"positions_3d": {"S1": {"Walking": doubled(60)}}}, "is list"),
+    "one take 5,000 times": (
+        {"positions_3d": {"S1": dict.fromkeys(map(str, range(5000)), np.ones((100, 17, 3)))}}, "200 times its size",
+    ),
+    "6,000 takes": ({"positions_3d": {"S1": dict.fromkeys(map(str, range(6000)), 1)}}, "at most 5,000"),
+    "a dictionary for part": ({"imgname": np.array(["a"]), "part": {"x": 1}, "S": np.zeros((1, 24, 4))}, "must be"),
+    "texts for part": (
+        {"imgname": np.array(["TS1/a"]), "part": np.full((1, 24, 3), "x"), "S": np.zeros((1, 24, 4))}, "must be",
+    ),
+    "names that double": (
+        {"imgname": objects(doubled(60)), "part": np.ones((1, 24, 3)), "S": np.ones((1, 24, 4))}, "must be",
+    ),
+    "clips that double": (
+        {"pose3d": np.ones((1, 16, 3)), "pose2d": np.ones((1, 16, 2)), "cam": np.ones((1, 9)),
+         "clips": objects(doubled(60)), "notes": objects(doubled(60))}, "clips is not a list of names",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ARCHIVES)
+def test_archives_of_other_things(tmp_path, what):
+    columns, word = ARCHIVES[what]
+    tables = {key: np.array(value, dtype=object) for key, value in columns.items() if isinstance(value, dict)}
+    np.savez_compressed(tmp_path / "data.npz", **{**columns, **tables})
+    refused(tmp_path / "data.npz", word)
+
+
+@pytest.mark.parametrize(
+    "left", [doubled(60), [np.ones(3)] * 8, np.array("x"), 3], ids=["doubled", "arrays", "text", "number"]
+)
+def test_joint_orders_that_are_none_are_passed_over(tmp_path, left):
+    """Whether detections have COCO's joints is looked up in a list that a stranger wrote."""
+    data = made.h36m(tmp_path)
+    path = made.h36m_detections(data, "cpn_ft_h36m_dbb")
+    columns = dict(np.load(path, allow_pickle=True))
+    columns["metadata"] = np.array({"keypoints_symmetry": [left, left]}, dtype=object)
+    np.savez(path, **columns)
+    assert len(read_poses(f"{data}?keypoints={path.name}"))
+
+
 # HDF5
 
 

@@ -8,9 +8,10 @@ import torch
 
 from poseaug_core.config import make_config
 from poseaug_core.datasets import load_data
-from poseaug_core.errors import UserError
+from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import project
 from poseaug_core.readers import h36m, read_keypoints, read_poses
+from poseaug_core.readers.npz_file import NpzFile
 from tests.core import made_datasets as made
 
 
@@ -139,6 +140,20 @@ def test_detections_in_the_order_of_coco_are_refused(data):
     np.savez(path, **columns)
     with pytest.raises(UserError, match="COCO's order"):
         read_poses(f"{data}?keypoints={path.name}")
+
+
+def test_the_file_is_unpickled_once_a_training_and_asks_before_it(data, monkeypatch):
+    """Source, test people and the other sets are all taken of one reading, which is not kept beyond."""
+    read, opened = NpzFile.read, []
+    monkeypatch.setattr(NpzFile, "read", lambda file, *names: opened.append(names) or read(file, *names))
+    config = make_config(source=str(data), cross=[f"{data}?split=all"])
+    load_data(config)
+    assert opened.count(("positions_3d",)) == 1
+    load_data(config)
+    assert opened.count(("positions_3d",)) == 2
+    with pytest.raises(Cancelled):
+        load_data(config, lambda share, text: False)
+    assert opened.count(("positions_3d",)) == 2
 
 
 def test_training_on_it(data, tmp_path):
