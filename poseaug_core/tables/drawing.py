@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+import matplotlib
 from matplotlib.figure import Figure as Sheet
 
 from poseaug_core.export.page import NORMAL, SMALL, TITLE, WIDTHS, Page, drawing, text_width
@@ -16,7 +17,8 @@ EDGE, LINE, PAD, GAP = 4.0, 4.6, 1.2, 3.0  # millimetres: margin, a table line, 
 
 def draw(result: Result) -> Sheet:
     """The page, as wide as its table needs and no narrower than two columns of a paper."""
-    with drawing():
+    # A '$' in the name of a set is no formula.
+    with drawing(), matplotlib.rc_context({"text.parse_math": False}):
         cells = _cells(result)
         widths = [max(text_width(line[k] or "-", NORMAL) for line in cells) + GAP for k in range(len(cells[0]))]
         width = max(sum(widths) + 2 * EDGE, WIDTHS["double"])

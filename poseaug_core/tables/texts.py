@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
 from poseaug_core.tables.result import Figure, Result
 
+#: What LaTeX would not print as it stands.
+LATEX = str.maketrans({
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "–": "--",
+})  # fmt: skip
+#: What Markdown would take for its own; '_' only at the ends of words.
+MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\`*|<>[]~$"} | {"&": "&amp;"})
 STATES = {"missing": "not run", "stopped": "stopped", "running": "running", "failed": "failed", "": "–", "done": "–"}
 
 
@@ -38,16 +47,16 @@ def markdown(result: Result) -> str:
     """The whole page: header, table, what differs, notes."""
     bold = lambda text: f"**{text}**"  # noqa: E731
     marks = result.table.marks
-    heads = [head for ours_head, theirs in result.heads for head in (f"{ours_head}, ours", f"{theirs}, paper")]
+    heads = [plain(head) for pair in result.heads for head in (f"{pair[0]}, ours", f"{pair[1]}, paper")]
     lines = [f"# {result.title}", ""]
-    lines += [f"- **{name}**: {text}" for name, text in result.facts]
+    lines += [f"- **{name}**: {plain(text)}" for name, text in result.facts]
     lines += ["", f"| Method | {' | '.join([*marks, *heads])} |"]
     lines += ["|---" + "|:-:" * len(marks) + "|--:" * len(heads) + "|"]
     for row, figures in zip(result.table.rows, result.figures, strict=True):
         ticks = ["✓" if mark in row.marks else "" for mark in marks]
         cells = [text for figure in figures for text in (ours(figure, bold), published(figure, bold))]
-        lines.append(f"| {' | '.join([row.label, *ticks, *cells])} |")
-    lines += ["", *(f"- {sentence}" for sentence in (*result.order, *result.notes))]
+        lines.append(f"| {' | '.join([plain(row.label), *ticks, *cells])} |")
+    lines += ["", *(f"- {plain(sentence)}" for sentence in (*result.order, *result.notes))]
     return "\n".join(lines) + "\n"
 
 
@@ -85,8 +94,8 @@ def latex(result: Result) -> str:
         rf"\cmidrule(lr){{{2 + len(marks) + 2 * k}-{3 + len(marks) + 2 * k}}}" for k in range(count)
     )  # fmt: skip
     subs = " & ".join(f"ours & paper ({escaped(theirs.split()[0])})" for _, theirs in result.heads)
-    lines = [f"% {name}: {text}" for name, text in result.facts]
-    lines += [f"% {sentence}" for sentence in (*result.order, *result.notes)]
+    lines = [comment(f"{name}: {text}") for name, text in result.facts]
+    lines += [comment(sentence) for sentence in (*result.order, *result.notes)]
     lines += [r"% \usepackage{booktabs,amssymb}", r"\begin{table}", r"\centering"]
     lines += [rf"\caption{{{escaped(result.table.title)}. Published figures are on other data.}}"]
     lines += [rf"\begin{{tabular}}{{l{'c' * len(marks)}{'rr' * count}}}", r"\toprule"]
@@ -105,7 +114,15 @@ def latex(result: Result) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX reads it."""
-    for sign, safe in (("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("↓", r"$\downarrow$"), ("↑", r"$\uparrow$")):
-        text = text.replace(sign, safe)
-    return text
+    """Text as LaTeX reads it, on one line."""
+    return " ".join(text.split()).translate(LATEX)
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line, also in a table's cell."""
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\_", " ".join(text.split()).translate(MARKDOWN))
+
+
+def comment(text: str) -> str:
+    """A comment of LaTeX: it must not end before the text does."""
+    return "% " + " ".join(text.split())

@@ -25,7 +25,7 @@ from poseaug_core.sweep.state import Log, write_log
 from poseaug_core.tables import TABLES, DataSets, Setup, data_sets, experiment, parse_settings, table_state
 from poseaug_core.tables.files import write_table
 from poseaug_core.tables.result import result_of
-from poseaug_core.tables.texts import latex, markdown
+from poseaug_core.tables.texts import latex, markdown, plain
 from tests.core.small import SMALL, small_poses
 
 EVERYTHING = DataSets(
@@ -250,6 +250,40 @@ def test_latex_has_as_many_cells_in_every_line(folder):
     columns = re.search(r"\\begin\{tabular\}\{(\w+)\}", "\n".join(lines))[1]
     assert {line.count(" & ") + 1 for line in body} == {len(columns)}
     assert "\n".join(body).count(r"\textbf") == 2 and not re.search(r"(?<!\\)[_%]", "\n".join(body))
+
+
+UGLY = r"a_b%c&d#e$f$g{h}i~j^k\l|m*n`o<p>[q]"
+
+
+def ugly_result(folder):
+    result = result_of(asked_of(folder), folder / "runs", "this version")
+    heads = tuple((f"{UGLY} MPJPE ↓", theirs) for _, theirs in result.heads)
+    return replace(result, heads=heads, facts=(*result.facts, ("data", f"{UGLY}\nand more")))
+
+
+def test_names_of_sets_do_not_break_latex(folder):
+    lines = latex(ugly_result(folder)).splitlines()
+    assert r"a\_b\%c\&d\#e\$f\$g\{h\}i\textasciitilde{}j\textasciicircum{}k\textbackslash{}l" in "\n".join(lines)
+    begins = lines.index(r"\begin{table}")
+    assert all(line.startswith("% ") for line in lines[:begins])
+    body = re.sub(r"\\(?:textbackslash|text\w+|[a-z]+|[_%&#${}\\])(?:\{\})?", "", "\n".join(lines[begins:]))
+    assert not re.search(r"[#%~^|<>\\]", body) and body.count("{") == body.count("}")
+
+
+def test_names_of_sets_do_not_break_markdown(folder):
+    text = markdown(ugly_result(folder))
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert r"a_b%c&amp;d#e\$f\$g{h}i\~j^k\\l\|m\*n\`o\<p\>\[q\]" in table[0]
+    assert "and more" in next(line for line in text.splitlines() if line.startswith("- **data**: a_b"))
+    assert "simple_baseline" in text and plain("_draft_ x_y") == r"\_draft\_ x_y"
+
+
+def test_names_of_sets_do_not_break_the_page(folder, tmp_path):
+    written = write_table(ugly_result(folder), tmp_path / "t")
+    assert written[-1].read_bytes().startswith(b"%PDF")
+    bad = replace(ugly_result(folder), notes=(r"$\nothing{ costs $5",))
+    assert write_table(bad, tmp_path / "u")[-1].exists()
 
 
 # commands
