@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,11 @@ from poseaug_core.errors import UserError
 from poseaug_core.readers.limits import HARMLESS, require_room
 from poseaug_core.readers.npz_file import explained
 
+#: Filters of chunks that are read: those that keep the size, and two that unpack, of which a dataset has one.
+KEEPING = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
+UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF)
+#: Bytes by which a chunk may be longer than its numbers: a checksum.
+CHECKSUM = 4
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -31,20 +37,54 @@ class Hdf5File:
         # A chunk is unpacked whole, whatever part of it the dataset has.
         promised = sum(max(math.prod(d.shape), math.prod(d.chunks or ())) * d.dtype.itemsize for d in found.values())
         require_room(self.path, promised, self.path.stat().st_size)
+        for dataset in found.values():
+            self._require_honest_chunks(dataset)
         return {
             name: self._texts(d) if h5py.check_string_dtype(d.dtype) else np.asarray(d[()]) for name, d in found.items()
         }
 
     def _dataset(self, name: str) -> h5py.Dataset | None:
         link = self.file.get(name, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            raise UserError(f"{self.path}: {name} is a link to another file; save the numbers in this one.")
+        if not isinstance(link, h5py.HardLink):
+            # A soft link may lead through an external one.
+            raise UserError(
+                f"{self.path}: {name} is a link to another file or place; save the numbers under this name."
+            )
         dataset = self.file[name]
         if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
             return None
         if dataset.is_virtual or dataset.external:
             raise UserError(f"{self.path}: {name} lies in other files; save the numbers in this one.")
+        if dataset.dtype.kind not in "fiubSU" and not h5py.check_string_dtype(dataset.dtype):
+            # Lists of any length may all be the same one, many times over.
+            raise UserError(f"{self.path}: {name} holds neither numbers nor texts; save it as a plain array.")
         return dataset
+
+    def _require_honest_chunks(self, dataset: h5py.Dataset) -> None:
+        """UserError where a chunk would be unpacked to more than its numbers, as HDF5 does without end."""
+        plan = dataset.id.get_create_plist()
+        filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+        unpacking = [number for number, code in enumerate(filters) if code not in KEEPING]
+        if len(unpacking) > 1 or any(filters[number] not in UNPACKING for number in unpacking):
+            raise UserError(
+                f"{self.path}: {dataset.name} is packed in a way that is not read; save it with gzip or plain."
+            )
+        if dataset.chunks is None or h5py.h5z.FILTER_DEFLATE not in filters:
+            return  # LZF unpacks to at most 90 times what is stored
+        chunks: list[h5py.h5d.StoreInfo] = []
+        dataset.id.chunk_iter(chunks.append)
+        stored, most = self.path.stat().st_size, math.prod(dataset.chunks) * dataset.dtype.itemsize + CHECKSUM
+        for chunk in chunks:
+            if chunk.size > stored:
+                raise ValueError(f"a chunk of {chunk.size} bytes")
+            if chunk.filter_mask >> unpacking[0] & 1:
+                continue
+            _, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
+            if len(zlib.decompressobj().decompress(packed, most + 1)) > most:
+                raise UserError(
+                    f"{self.path}: a part of {dataset.name} unpacks to more than the numbers in it; it is damaged or "
+                    "made to fill the memory, get it again from its source."
+                )
 
     def _texts(self, dataset: h5py.Dataset) -> np.ndarray:
         """Texts a few at a time, because many entries may be the same long one."""

@@ -47,6 +47,13 @@ class NpzFile:
             raise UserError(
                 f"{path} has {len(members):,} members, at most {MAX_MEMBERS:,} are read; it is no data set."
             )
+        for member in members:
+            # Other methods are unpacked as far as they go, however little is asked for; NumPy never uses them.
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UserError(
+                    f"{path} has {member.filename[:60]!r} packed by method {member.compress_type}, and only plain and "
+                    "deflated arrays are read; save it again with numpy.savez."
+                )
         self.headers = {
             m.filename.removesuffix(".npy"): self._header(m) for m in members if m.filename.endswith(".npy")
         }

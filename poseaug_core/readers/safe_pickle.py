@@ -174,11 +174,10 @@ def _set(values=()) -> set:
 
 def _key(value: Any) -> Any:
     """A key of a dictionary or entry of a set: nested tuples, of which few bytes make billions, are none."""
-    short = len(value) <= LONGEST_KEY if isinstance(value, str | bytes) else True
-    short = value.bit_length() <= WIDEST_KEY if isinstance(value, int) else short
-    if not isinstance(value, str | bytes | int | float) or not short:
-        raise Refused(f"to look things up by a {type(value).__name__}" + (" as long as that" if not short else ""))
-    return value
+    if isinstance(value, float) or _small(value) or (isinstance(value, str | bytes) and len(value) <= LONGEST_KEY):
+        return value
+    long = " as long as that" if isinstance(value, str | bytes | int) else ""
+    raise Refused(f"to look things up by a {type(value).__name__}{long}")
 
 
 def numeric(value: Any, dimensions: int) -> bool:
@@ -192,9 +191,13 @@ def plain_texts(value: Any) -> list[str] | None:
     An array of objects may hold lists that hold each other: written out, a few of these would fill the memory.
     """
     entries = value.reshape(-1).tolist() if isinstance(value, np.ndarray) else [None]
-    if not all(isinstance(entry, str | bytes | int | float) for entry in entries):
+    if not all(isinstance(entry, str | bytes | float) or _small(entry) for entry in entries):
         return None
-    return [_text(entry) or str(entry) for entry in entries]
+    return [_text(entry) if isinstance(entry, str | bytes) else str(entry) for entry in entries]
+
+
+def _small(value: Any) -> bool:
+    return isinstance(value, int) and value.bit_length() <= WIDEST_KEY
 
 
 def _text(value) -> str:

@@ -266,6 +266,14 @@ def test_zip_bombs(tmp_path, zeros):
     refused(npz_of(tmp_path / "bomb.npz", positions_3d=pickled), "200 times its size")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_that_unpack_without_end(tmp_path, method):
+    """Of these methods zipfile unpacks all there is, whatever the member is said to hold."""
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", method) as archive:
+        archive.writestr("pose3d.npy", npy_header((1_000_000, 16, 3), "|u1") + bytes(48_000_000))
+    refused(tmp_path / "bomb.npz", f"method {method}")
+
+
 def test_many_small_bombs_are_one(tmp_path):
     part = npy_header((200_000, 16)) + bytes(200_000 * 16 * 8)
     refused(npz_of(tmp_path / "bomb.npz", **dict.fromkeys(POSES, part)), "200 times its size")
@@ -421,6 +429,53 @@ def test_hdf5_that_leads_elsewhere(tmp_path):
         file["pose3d"] = h5py.ExternalLink("other.h5", "/pose3d")
         file["pose2d"] = file["cam"] = np.zeros(3)
     refused(tmp_path / "links.h5", "link to another file")
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["pose3d"] = np.zeros((1, 16, 3))
+    with h5py.File(tmp_path / "links.h5", "w") as file:
+        file["elsewhere"] = h5py.ExternalLink("secret.h5", "/")
+        file["pose3d"] = h5py.SoftLink("/elsewhere/pose3d")
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "links.h5", "link to another file")
+
+
+def inflated(count: int) -> bytes:
+    """So many zeros deflated."""
+    packer, some = zlib.compressobj(1), bytes(1 << 24)
+    return b"".join([packer.compress(some) for _ in range(count >> 24)] + [packer.flush()])
+
+
+def test_hdf5_chunks_that_hold_more_than_their_numbers(tmp_path):
+    """HDF5 inflates a chunk to its end, however many numbers it is said to have."""
+    with h5py.File(tmp_path / "chunk.h5", "w") as file:
+        data = file.create_dataset("pose3d", (100, 16, 3), "f4", chunks=(100, 16, 3), compression="gzip")
+        data.id.write_direct_chunk((0, 0, 0), inflated(1 << 29))
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "chunk.h5", "more than the numbers in it")
+    with h5py.File(tmp_path / "chunk.h5", "w") as file:
+        twice = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        twice.set_chunk((100, 16, 3))
+        twice.set_deflate(1)
+        twice.set_deflate(1)
+        space = h5py.h5s.create_simple((100, 16, 3))
+        h5py.h5d.create(file.id, b"pose3d", h5py.h5t.NATIVE_FLOAT, space, twice)
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "chunk.h5", "packed in a way")
+
+
+@pytest.mark.parametrize("how", [{"compression": "gzip", "shuffle": True, "fletcher32": True}, {"compression": "lzf"}])
+def test_packed_hdf5_is_read(tmp_path, how):
+    poses = read_poses("demo:source?size=0.05")
+    with h5py.File(tmp_path / "packed.h5", "w") as file:
+        for key, column in zip(POSES, (poses.xyz, poses.uv, poses.camera), strict=True):
+            file.create_dataset(key, data=column.numpy(), chunks=(7, *column.shape[1:]), **how)
+    assert read_poses(tmp_path / "packed.h5").xyz.equal(poses.xyz)
+
+
+def test_hdf5_of_lists(tmp_path):
+    with h5py.File(tmp_path / "lists.h5", "w") as file:
+        file.create_dataset("pose3d", (4,), h5py.vlen_dtype(np.float32))
+        file["pose2d"] = file["cam"] = np.zeros(3)
+    refused(tmp_path / "lists.h5", "neither numbers nor texts")
 
 
 # MATLAB 5
