@@ -55,6 +55,7 @@ def figure(number, data, source, source_test, cross, wild, extra_2d, preset, est
         check_target(out, dpi)
     if theme not in THEMES:
         raise UserError(f"There is no theme {theme!r}; choose one of {', '.join(THEMES)}.")
+    estimator = name_own(estimator)
     named = {"poseaug": run, "baseline": baseline_run, "extra2d": extra_run}
     named = {label: path for label, path in named.items() if path}
     look = {"width_mm": width_mm, "dpi": dpi, "theme": theme}
@@ -65,7 +66,7 @@ def figure(number, data, source, source_test, cross, wild, extra_2d, preset, est
             _say(number, draw_picture(number, found, out, rows, progress, **look), as_json)
         return
     sets = data_sets(data, source, source_test, cross, wild, extra_2d)
-    setup = Setup(sets, preset, name_own(estimator), seeds_of(seeds), parse_settings(settings))
+    setup = Setup(sets, preset, estimator, seeds_of(seeds), parse_settings(settings))
     compared = comparison(number, setup) if number in COMPARISONS else None
     plan = compared.plan if compared else picture_plan(number, setup)
     if dry_run:

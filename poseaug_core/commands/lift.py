@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import json_option, print_errors, print_json, progress_bar
+from poseaug_core.commands.terminal import json_option, own_estimator_option, print_errors, print_json, progress_bar
 from poseaug_core.errors import UserError
 
 #: Rows of a figure where none are named: spread over the set.
@@ -23,9 +23,7 @@ DRAWN = 4
 @click.option("--row", "rows", multiple=True, type=int, help="Of the figure; may be repeated. [default: 4, spread]")
 @click.option("--width-mm", default=175.0, help="Width of the figure in millimetres. [default: 175]")
 @click.option("--fps", default=30.0, help="Frames a second of a motion. [default: 30]")
-@click.option(
-    "--own", default="", metavar="FILE.py:CLASS", help="The class of your own estimator, where --with holds one."
-)
+@own_estimator_option
 @click.option("--flip/--no-flip", default=True, help="Average with the mirrored answer. [default: flip]")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
 @json_option
@@ -50,8 +48,9 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
         _check_figure(figure, width_mm)
     place = Path(out or figure).absolute().parent
     device = choose_device(device)
-    lifter = open_lifter(source or DEFAULT, own, device)
-    baseline = open_lifter(beside, "", device) if beside else None
+    named = [source or DEFAULT, *([beside] if beside else [])]
+    lifter, *rest = [open_lifter(name, code, device) for name, code in zip(named, _own_of(named, own), strict=True)]
+    baseline = rest[0] if rest else None
     result = {"with": lifter.source, "beside": baseline and baseline.source, "flip": flip, "notes": [], "errors": {}}
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar())
@@ -71,6 +70,36 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
         if figure is not None:
             result["figure"] = str(_draw(table, keypoints, rows, answers, others, lifter, baseline, figure, width_mm))
     _tell(result, as_json)
+
+
+def _own_of(named: list[str], own: str) -> list[str]:
+    """``own`` for each checkpoint that is of a class of the user's, '' for those of this program's estimators.
+
+    UserError where own is for none of them.
+    """
+    if not own:
+        return ["" for _ in named]
+    found = [own if _is_own(name) else "" for name in named]
+    if not any(found):
+        raise UserError(
+            f"--estimator {own} is for weights of a class of yours, {', '.join(named)} has none; leave it out."
+        )
+    return found
+
+
+def _is_own(name: str) -> bool:
+    """Whether a checkpoint says that it is of a user's class, or is of none known here."""
+    from poseaug_core.estimators.own import is_own
+    from poseaug_core.trained import checkpoint_file
+    from poseaug_core.weights import read_weights
+
+    file = checkpoint_file(name)
+    if file.suffix == ".onnx":
+        return False
+    try:
+        return is_own(read_weights(name if name.startswith("asset:") else file)[1]["name"])
+    except UserError:  # where it is no checkpoint at all, that is told when it is opened
+        return True
 
 
 def _check_figure(figure: str, width_mm: float) -> None:

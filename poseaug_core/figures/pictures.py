@@ -8,6 +8,7 @@ from typing import Any
 
 from poseaug_core.datasets import load_data, require_same_data
 from poseaug_core.errors import UserError
+from poseaug_core.estimators.own import is_own
 from poseaug_core.evaluation import estimate
 from poseaug_core.export import THEMES, figure, read_snapshot, save, width_of
 from poseaug_core.export.baseline_columns import baseline_columns
@@ -99,8 +100,10 @@ def _examples(ours: Run, baseline: Run, rows: Sequence[int], progress: Progress 
 
 
 def _answered(name: str, poses: Poses, rows: Sequence[int], ours: Run, baseline: Run) -> list[Lifted]:
-    own = ours.config.estimator if ".py:" in ours.config.estimator else ""
-    answers = [estimate(open_estimator(run.path, own).network, poses, flip=True).numpy() for run in (ours, baseline)]
+    answers = []
+    for run in (ours, baseline):
+        own = run.config.estimator if is_own(run.config.estimator) else ""
+        answers.append(estimate(open_estimator(run.path, own).network, poses, flip=True).numpy())
     truth, uv = poses.root_relative.numpy(), poses.uv.numpy()
     return [
         Lifted(uv[k], answers[0][k], answers[1][k], truth[k], name=f"{name}, row {row:,}") for k, row in enumerate(rows)

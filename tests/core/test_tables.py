@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from poseaug_core.checkpoints import read_checkpoint, write_checkpoint
 from poseaug_core.cli import main
 from poseaug_core.errors import UserError
+from poseaug_core.estimators import own
 from poseaug_core.figures import comparison, draw_picture, picture_plan
 from poseaug_core.figures.comparisons import subsets
 from poseaug_core.readers.arrays import write_arrays
@@ -362,6 +363,48 @@ def test_pictures_of_trained_runs_are_vectors(folder, tmp_path, number):
     if number == 5:
         with pytest.raises(UserError, match="cross has no row 99; choose 0 to 19"):
             draw_picture(number, runs, tmp_path / "other.pdf", rows=[99])
+
+
+LINEAR = """
+import torch
+from torch import nn
+
+
+class Linear(nn.Module):
+    def __init__(self, width: int = 8):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(32, width), nn.Linear(width, 48)
+
+    def forward(self, uv, generator=None):
+        return self.outer(torch.relu(self.inner(uv.flatten(1)))).view(-1, 16, 3)
+"""
+
+
+def test_a_figure_of_runs_with_a_class_of_the_users(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "_named", set())
+    (tmp_path / "linear.py").write_text(LINEAR)
+    name = f"{tmp_path / 'linear.py'}:Linear"
+    setup = Setup(data_sets(str(folder)), estimator=own.name_own(name), settings=SMALL)
+    run_plan(plan := picture_plan(5, setup), tmp_path / "runs")
+    mine = tmp_path / "runs" / plan.runs["poseaug"]
+    known = folder / "runs" / picture_plan(5, asked_of(folder).setup).runs["baseline"]
+    monkeypatch.setattr(own, "_named", set())
+    words = ["figure", 5, "--run", mine, "--baseline-run", known, "--out", tmp_path / "figure.pdf"]
+    told = poseaug(*words)
+    assert told.exit_code == 2 and f"add --estimator {name}" in told.stderr
+    told = poseaug(*words, "--estimator", name)
+    assert told.exit_code == 0 and (tmp_path / "figure.pdf").exists(), told.output
+    # lifting takes the class by the same flag, whichever of the two is of it
+    lift = ["lift", folder / "cross.npz", "--out", tmp_path / "lifted.npz", "--json"]
+    for with_, beside in ((mine, known), (known, mine), (mine, mine)):
+        told = poseaug(*lift, "--with", with_, "--beside", beside, "--estimator", name)
+        assert told.exit_code == 0, told.output
+        assert json.loads(told.stdout)["errors"]["beside/poseaug16/mpjpe"] > 0
+    told = poseaug(*lift, "--with", known, "--estimator", name)
+    assert told.exit_code == 2 and "is for weights of a class of yours" in told.stderr
+    monkeypatch.setattr(own, "_named", set())
+    told = poseaug(*lift, "--with", known, "--beside", mine)
+    assert told.exit_code == 2 and f"add --estimator {name}" in told.stderr
 
 
 # presets
