@@ -30,7 +30,7 @@ VIEWS = (
         "Hardness appears with the feedback.",
     ),
     View("MPJPE", "MPJPE", "MPJPE, mm", "Errors appear with the first evaluation."),
-    View("Accuracy", "D acc.", "discriminator accuracy", "Accuracies appear when the discriminators start."),
+    View("Accuracy", "Acc.", "discriminator accuracy", "Accuracies appear when the discriminators start."),
     View("Histograms", "Hist.", "", "Angle changes and length ratios appear when the augmentor starts."),
 )
 LOSSES, HARDNESS, MPJPE, ACCURACY, HISTOGRAMS = range(5)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from poseaug_core.diversity import Diversity, position_diversity, view_diversity
@@ -31,6 +31,8 @@ POSITION_AXES = {"Top": (0, 2), "Front": (0, 1)}
 AXIS_NAMES = ("x", "y", "z")
 VIEW_RANGE = ((-180.0, 180.0), (-90.0, 90.0))
 NARROWEST = 132
+#: Pixels between a title and its note, and titles where there is no room for both.
+GAP, SHORT = 8, {"Augmented": "Augm."}
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,13 @@ class Columns(QWidget):
         theme = self.theme
         ink = theme.real if distribution.stage == "original" else theme.stage(distribution.stage)
         line = QRectF(cell.left(), 2, cell.width() - (20 if pinned else 0), self.fontMetrics().height() + 4)
-        painter.setFont(plot_font(self.font(), 0.95, bold=True))
-        draw_text(painter, line, distribution.title, ink)
-        used = painter.fontMetrics().horizontalAdvance(distribution.title) + 8
-        painter.setFont(plot_font(self.font(), 0.88))
-        draw_text(painter, line.adjusted(used, 0, 0, 0), distribution.note, theme.muted)
+        bold, plain = plot_font(self.font(), 0.95, bold=True), plot_font(self.font(), 0.88)
+        title, note = heading(distribution, QFontMetricsF(bold), QFontMetricsF(plain), line.width())
+        painter.setFont(bold)
+        draw_text(painter, line, title, ink)
+        used = QFontMetricsF(bold).horizontalAdvance(title) + GAP
+        painter.setFont(plain)
+        draw_text(painter, line.adjusted(used, 0, 0, 0), note, theme.muted)
         if pinned:
             centre = self._cross(cell).center()
             painter.setPen(QPen(colour(theme.muted), 1.4))
@@ -294,6 +298,15 @@ class Columns(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         self._drag = None
+
+
+def heading(distribution: Distribution, bold: QFontMetricsF, plain: QFontMetricsF, room: float) -> tuple[str, str]:
+    """Title and note as they fit ``room`` pixels: other words go before the step's number is cut."""
+    title, note = distribution.title, distribution.note
+    number = note.removeprefix("step ")
+    ways = (title, note), (title, number), (SHORT.get(title, title), number)
+    fits = (way for way in ways if bold.horizontalAdvance(way[0]) + GAP + plain.horizontalAdvance(way[1]) <= room)
+    return next(fits, ways[-1])
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPoint, QSize, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
@@ -15,6 +17,10 @@ from poseaug_studio.selection import Selection
 from poseaug_studio.theme import Theme
 
 KINDS = ("View points", "Positions")
+#: The names of KINDS in a panel under ROOMY pixels, where of two views only the second is named, as a switch.
+SHORT, ROOMY = ("Views", "Positions"), 400
+#: The heading of what was pinned of the run that is shown.
+PINNED = "Pinned"
 VIEWS = {"View points": ("Map", "Sphere"), "Positions": ("Top", "Front")}
 #: What poseaug_core.baselines can make of a run's source (not asked there, it loads torch), with its column's heading.
 BASELINES = {"evolution": "Li et al.", "random": "Random views"}
@@ -91,7 +97,7 @@ class DistributionsPanel(PlotPanel):
         if self.snapshot is None or self.snapshot.phase == "pretrain":
             return
         now = columns_of(self.snapshot)[1]
-        self.add_pin(Distribution("Pinned", now.note, now.stage, now.view_point, now.position))
+        self.add_pin(Distribution(PINNED, now.note, now.stage, now.view_point, now.position))
 
     def pin_baseline(self, name: str, views: Views) -> None:
         """Add the column of a baseline; one of the same name goes."""
@@ -107,13 +113,29 @@ class DistributionsPanel(PlotPanel):
         self.pins.append(distribution)
         self._show()
 
+    def leave_run(self, name: str) -> None:
+        """Another run than this one is shown from here on: its pinned moments stay under its name, its baselines go,
+        since they say what another augmentation makes of the shown run's source."""
+        kept = [pin for pin in self.pins if pin.title not in BASELINES.values()]
+        self.pins = [replace(pin, title=name) if pin.title == PINNED else pin for pin in kept]
+        self._show()
+
     def unpin(self, index: int) -> None:
         del self.pins[index]
         self._show()
 
     def _choose_kind(self) -> None:
-        self.view.set_names(VIEWS[KINDS[self.kind.value]])
+        self._fit()
         self._show()
+
+    def _fit(self) -> None:
+        narrow, views = self.width() < ROOMY, VIEWS[KINDS[self.kind.value]]
+        self.kind.set_names(SHORT if narrow else KINDS)
+        self.view.set_names(views[1:] if narrow else views)
+
+    def resizeEvent(self, event) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def present(self, snapshot: Snapshot | None, row: int) -> None:
         if snapshot is not self.snapshot or row != self.row:

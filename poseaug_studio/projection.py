@@ -107,7 +107,7 @@ class ProjectionStrip(QWidget):
         self._skeleton = skeleton
         self._shown: tuple[Snapshot, int, Look] | None = None
         self.whole = True
-        self.setMinimumHeight(60)
+        self.setMinimumHeight(36)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_theme(self, theme: Theme) -> None:

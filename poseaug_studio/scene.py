@@ -167,7 +167,8 @@ class ScenePanel(QWidget):
         self.projections = ProjectionStrip(self.theme, self.skeleton, self)
         native = self.views.native
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        native.setMinimumHeight(112)
+        # What the layout of a low window leaves: a view taller than its cell would hide its feet behind the 2D views.
+        native.setMinimumHeight(48)
         native.installEventFilter(self)
         self._legend = ScoreLegend(self.theme, native)
         self._legend.hide()

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetricsF
 
 from poseaug_core.diversity import Views, view_diversity
 from poseaug_core.errors import UserError
 from poseaug_core.palette import DARK, LIGHT
-from poseaug_studio.distributions import BASELINES, DistributionsPanel
+from poseaug_studio.distribution_columns import GAP, heading
+from poseaug_studio.distributions import BASELINES, DistributionsPanel, columns_of
 from poseaug_studio.pinning import pin_baseline
 from poseaug_studio.selection import Selection
 from poseaug_studio.viewsphere import GRID, directions, screen_axes, sphere_density
@@ -179,3 +181,59 @@ def test_seen_from_the_front_the_bodys_left_is_on_the_right():
     x, _, z = screen_axes(0, 0) @ directions(90.0, 0.0)
     assert x == pytest.approx(1) and z == pytest.approx(0, abs=1e-6)
     assert screen_axes(25, 15) @ directions(25.0, 15.0) == pytest.approx([0, 0, 1], abs=1e-6)
+
+
+def test_a_narrow_bar_cuts_no_name_and_still_chooses_both_views(panel, qtbot):
+    panel.present(make_snapshot(300), 1)
+    panel.view.choose(1)
+    panel.resize(284, 220)
+    qtbot.wait(5)
+    parts = (panel.kind, panel.view, panel.pin_button, panel.baselines_button)
+    assert all(part.width() >= part.sizeHint().width() and part.geometry().right() < panel.width() for part in parts)
+    lefts = [part.geometry().left() for part in parts]
+    assert all(a.geometry().right() < left for a, left in zip(parts, lefts[1:], strict=False))
+    assert panel.columns.view == "Sphere"
+    qtbot.mouseClick(panel.view, Qt.MouseButton.LeftButton)
+    assert panel.columns.view == "Map"
+
+
+@pytest.mark.parametrize("step", [7, 580, 12_580])
+def test_the_step_of_a_column_is_told_before_any_other_word(panel, step):
+    bold, plain = QFontMetricsF(panel.font()), QFontMetricsF(panel.font())
+    augmented = columns_of(make_snapshot(step))[1]
+    assert heading(augmented, bold, plain, 1000) == ("Augmented", f"step {step:,}")
+    room = bold.horizontalAdvance("Augm.") + GAP + plain.horizontalAdvance(f"{step:,}")
+    assert heading(augmented, bold, plain, room) == ("Augm.", f"{step:,}")
+
+
+def test_another_run_keeps_pinned_moments_under_their_runs_name_and_no_baseline(qtbot, window, small, tmp_path):
+    session, panel = window.session, window.workspace.panels["distributions"]
+    session.start(small, tmp_path / "first")
+    qtbot.waitUntil(lambda: session.snapshot is not None, timeout=60_000)
+    panel.pin()
+    panel.pin_baseline("evolution", VIEWS)
+    session.stop()
+    qtbot.waitUntil(lambda: session.resumable)
+    session.resume(tmp_path / "first")  # the same run, so the same source
+    qtbot.waitUntil(lambda: session.status.state == "running")
+    assert [pin.title for pin in panel.pins] == ["Pinned", "Li et al."]
+    session.start(small, tmp_path / "second")
+    qtbot.waitUntil(lambda: session.folder == tmp_path / "second")
+    assert [pin.title for pin in panel.pins] == ["first"]
+    session.start(small, tmp_path / "third")
+    qtbot.waitUntil(lambda: session.folder == tmp_path / "third")
+    assert [pin.title for pin in panel.pins] == ["first"]
+
+
+def test_a_baseline_that_is_ready_when_another_run_is_shown_is_not_pinned(panel, qtbot, session, tmp_path, monkeypatch):
+    def columns(run, names, progress):
+        return {"Li et al.": VIEWS}
+
+    monkeypatch.setattr("poseaug_core.export.baseline_columns.baseline_columns", columns)
+    session.run, session.folder = object(), tmp_path / "first"
+    job = pin_baseline(session, panel, "evolution")
+    session.folder = tmp_path / "second"
+    with qtbot.waitSignal(job.ended):
+        pass
+    session.run = session.folder = None
+    assert panel.pins == []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QShortcut, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.snapshot import STAGES
@@ -306,7 +306,7 @@ def test_no_timer_and_no_thread_is_left(scene):
 FALLBACK = """
 import logging, sys
 logging.basicConfig(stream=sys.stdout, level=logging.INFO)
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 app = QApplication([])
 from poseaug_studio.scene import ScenePanel
 from poseaug_studio.selection import Selection
@@ -364,3 +364,22 @@ def test_what_is_behind_the_camera_is_not_projected(qtbot):
     behind = replace(seen, xyz=xyz)
     nowhere = replace(behind, uv=np.zeros_like(seen.uv))
     assert picture(behind) == picture(nowhere) != picture(seen)
+
+
+@pytest.mark.parametrize("size", [(680, 205), (420, 260), (1200, 180)])
+def test_bodies_are_seen_whole_however_low_or_narrow_the_place(qtbot, size):
+    place = QWidget()
+    qtbot.addWidget(place)
+    place.resize(*size)
+    panel = ScenePanel(DARK, Selection(), parent=place, opengl=False)
+    panel.setGeometry(0, 0, *size)
+    place.show()
+    for row in range(3):
+        panel.present(make_snapshot(step=200), row)
+        settle(qtbot)
+        views = panel.views.native
+        assert views.y() + views.height() <= panel.projections.y()
+        for stage, (left, wide) in enumerate(columns(views.width())):
+            x, y, _ = panel.stage_pixels(stage).T
+            assert x.min() > left and x.max() < left + wide
+            assert y.min() > 0 and y.max() < views.height()
