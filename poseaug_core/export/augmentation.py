@@ -11,6 +11,8 @@ from poseaug_core.palette import STAGE_SUBTITLES, STAGE_TITLES, mix
 from poseaug_core.snapshot import STAGES, Snapshot
 
 EDGE, GAP, HEAD, LINE = 1.5, 3.0, 7.0, 6.5  # millimetres: sheet edge, between panels, titles, between rows of poses
+#: Under a narrow panel: height of the number and of each line of what it is, and so many lines at most.
+NUMBER, SMALL_LINE, MOST = 2.9, 2.4, 4
 #: Panels narrower than this put their caption under the image instead of beside it.
 NARROW = 32.0
 
@@ -20,7 +22,7 @@ def _sizes(width: float) -> tuple[float, float, float, float]:
     panel = (width - 2 * EDGE - 3 * GAP) / 4
     side = panel if panel < NARROW else 0.56 * panel
     body = 1.22 * panel
-    return panel, body, side, body + 1.5 + side + (6.5 if panel < NARROW else 0)
+    return panel, body, side, body + 1.5 + side + (1 + NUMBER + MOST * SMALL_LINE if panel < NARROW else 0)
 
 
 def height(width: float, shown: Shown) -> float:
@@ -71,7 +73,8 @@ def _draw_row(page: Page, shown: Shown, row: int, top: float, view: View, sizes:
         else:
             below = top + body + 1.5 + side + 1
             page.text(left, below, number, NORMAL, theme.stage(stage), weight="medium")
-            page.text(left, below + 2.9, unit[0], SMALL - 0.8, theme.muted)
+            for i, text in enumerate(unit):
+                page.text(left, below + NUMBER + SMALL_LINE * i, text, SMALL - 0.8, theme.muted)
 
 
 def captions_of(snapshot: Snapshot, row: int, turned: np.ndarray) -> dict[str, tuple[str, list[str]]]:

@@ -37,6 +37,7 @@ def draw(page: Page, shown: Shown) -> None:
     across = _across(page.width)
     panel = (page.width - 2 * EDGE - RIGHT - (across - 1) * GAP) / across - LEFT
     series = series_of(shown.metrics)
+    iterations = _iterations(series, shown.snapshot.step)
     for number, (title, unit, plot) in enumerate(
         (
             ("Losses", "", _losses),
@@ -55,7 +56,7 @@ def draw(page: Page, shown: Shown) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
         handles = plot(axes, series, shown, page.theme)
-        _finish(axes, shown, page.theme)
+        _finish(axes, shown, page.theme, iterations)
         if not handles:
             axes.text(0.5, 0.5, "nothing recorded yet", transform=axes.transAxes, ha="center", va="center",
                       color=page.theme.muted, fontsize=SMALL)  # fmt: skip
@@ -180,9 +181,16 @@ def _errors(axes: Axes, series: Mapping[str, Series], shown: Shown, theme: Theme
     return handles
 
 
-def _finish(axes: Axes, shown: Shown, theme: Theme) -> None:
+def _iterations(series: Mapping[str, Series], step: int) -> tuple[float, float]:
+    """The range of iterations that every panel shows, so that a moment lies at one place in all."""
+    ends = [end for steps, _ in series.values() for end in (steps[0], steps[-1])]
+    low, high = min([step, *ends]), max([step, *ends])
+    return low - 0.01 * (high - low or 1), high + 0.01 * (high - low or 1)
+
+
+def _finish(axes: Axes, shown: Shown, theme: Theme, iterations: tuple[float, float]) -> None:
     axes.axvline(shown.snapshot.step, color=mix(theme.muted, panel_colour(theme), 0.45), linewidth=0.5, zorder=1)
-    axes.margins(x=0.01)
+    axes.set_xlim(iterations)
     axes.set_xlabel("iteration", labelpad=1)
 
 

@@ -68,13 +68,18 @@ def _bands(width: float, count: int) -> list[tuple[float, float]]:
 
 def height(width: float, shown: Shown) -> float:
     top, tall = _bands(width, 2 + len(shown.columns))[-1]
-    return top + tall + 8 + EDGE
+    return top + tall + 8 + EDGE + (0 if _worded(width, 2 + len(shown.columns)) else NOTE)
+
+
+def _worded(width: float, count: int) -> bool:
+    """Whether there is room to name entropy and spread beside each of their numbers."""
+    return _panel(width, count) > 45
 
 
 def draw(page: Page, shown: Shown) -> None:
     columns = _columns(shown, page)
     panel, bands = _panel(page.width, len(columns)), _bands(page.width, len(columns))
-    wide = _wide(page.width, len(columns))
+    wide, worded = _wide(page.width, len(columns)), _worded(page.width, len(columns))
     gap = WIDE_GAP if wide else GAP
     half = (panel - gap) / 2
     limits = _limits([column.position for column in columns])
@@ -91,7 +96,7 @@ def draw(page: Page, shown: Shown) -> None:
         page.swatch(left, EDGE, panel, 0.7, column.colour)
         page.text(left, EDGE + 1.6, column.title, TITLE, column.colour, weight="semibold")
         views, places = view_diversity(column.view_point), position_diversity(column.position)
-        entropy, spread = ("entropy ", "spread ") if panel > 45 else ("", "")
+        entropy, spread = ("entropy ", "spread ") if worded else ("", "")
         note = f"{entropy}{views.entropy:.1f} bits · {spread}{views.spread[0]:.0f}° × {views.spread[1]:.0f}°"
         page.text(left, bands[0][0] - 4.6, note, SMALL, page.theme.muted)
         note = f"{entropy}{places.entropy:.1f} bits · {spread}{places.spread[0]:.1f} × {places.spread[1]:.1f} m"
@@ -106,9 +111,22 @@ def draw(page: Page, shown: Shown) -> None:
                 _view_axes(axes, page, named=first or wide)
             else:
                 _position_axes(axes, page, limits, planes[i - 1], named=first or wide)
+                _tell_beyond(axes, column.position, limits, planes[i - 1])
     for i, (top, tall) in enumerate(bands[1:]):
         if not (wide and i == 1):
             _draw_bars(page, ramps, tops[i], top, tall)
+    if not worded:
+        legend = "numbers: entropy · spread (azimuth × elevation, x × z)"
+        page.text(EDGE + LABELS, page.height - EDGE, legend, SMALL, page.theme.muted, va="bottom")
+
+
+def _tell_beyond(axes: Axes, position: np.ndarray, limits: list, plane: tuple[int, int]) -> None:
+    """Add to the label of x what share of the poses lies outside the axes, where it is half a percent or more."""
+    low, high = np.array([limits[axis] for axis in plane]).T
+    inside = ((position[:, list(plane)] >= low) & (position[:, list(plane)] <= high)).all(-1)
+    beyond = 100 * (1 - inside.mean())
+    if beyond >= 0.5:
+        axes.set_xlabel(f"{axes.get_xlabel()} · {beyond:.0f} % beyond", labelpad=1)
 
 
 def _plane(column: Column, plane: tuple[int, int], cells: list[np.ndarray]) -> np.ndarray:

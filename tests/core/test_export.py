@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.export import FIGURES, Shown, draw, figure, save
 from poseaug_core.export.body import View, alignment, capsule
 from poseaug_core.export.curves import smoothed
+from poseaug_core.export.qualitative import VIEWS
 from poseaug_core.palette import DARK, LIGHT
 from tests.studio.fakes import make_snapshot, turn
 
@@ -182,6 +184,70 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
         save(draw("qualitative", Shown(make_snapshot()), DARK), tmp_path / "a.svg")
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
     assert (tmp_path / "a.svg").read_bytes() == before
+
+
+def test_estimates_far_from_the_truth_fit_the_views_and_the_scale_is_told():
+    snapshot = make_snapshot(probe=2)
+    answer = snapshot.prediction.copy()
+    answer[1, 0, 6] += (4, -3, 6)
+    page = draw("qualitative", Shown(replace(snapshot, prediction=answer), rows=(0,)))
+    told = [text.get_text() for text in page.texts if text.get_text().startswith("views ")]
+    near, far = (float(text.split()[1]) for text in told)
+    assert near < 2.5 < far
+    views = page.axes[4:6]
+    for axes, (view, _) in zip(views, VIEWS, strict=True):
+        seen = view(answer[1, 0])[:, :2]
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        assert high - low == pytest.approx(far, abs=0.06)
+        assert left < seen[:, 0].min() and seen[:, 0].max() < right and low < seen[:, 1].min() < seen[:, 1].max() < high
+
+
+def test_errors_stand_under_the_pictures():
+    page = draw("qualitative", Shown(make_snapshot(probe=2), rows=(0, 1)))
+    below = [text for text in page.texts if text.get_text().endswith(" mm")]
+    assert len(below) == 4
+    for text in below:
+        x, y = text.get_position()
+        boxes = [axes.get_position() for axes in page.axes]
+        assert not any(box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1 for box in boxes)
+
+
+def test_curves_share_their_iterations():
+    rows, _ = FakeRun().metrics()
+    late = [row for row in rows if row["kind"] == "scalars" or row["step"] >= 100]
+    page = draw("curves", Shown(make_snapshot(150), metrics=late))
+    ranges = {axes.get_xlim() for axes in page.axes}
+    assert len(ranges) == 1 and ranges.pop() == pytest.approx((-2, 202))
+
+
+def test_poses_beyond_the_axes_are_counted_in_their_label():
+    snapshot = make_snapshot(probe=2)
+    position = snapshot.position.copy()
+    position[1, :, 2] = 5
+    labels = [
+        [axes.get_xlabel() for axes in draw("distributions", Shown(replace(snapshot, position=shown))).axes]
+        for shown in (position, _with_lost(position))
+    ]
+    assert not any("beyond" in label for label in labels[0])
+    assert sum("% beyond" in label for label in labels[1]) == 2
+
+
+def _with_lost(position: np.ndarray) -> np.ndarray:
+    """Every fourth augmented pelvis is nowhere."""
+    position = position.copy()
+    position[1, ::4] = np.nan
+    return position
+
+
+@pytest.mark.parametrize(("width", "named"), [("single", 1), ("double", 4)])
+def test_diversity_is_named_where_it_stands_or_once(width, named):
+    page = draw("distributions", Shown(make_snapshot(probe=2)), width_mm=width)
+    assert sum("entropy" in text.get_text() for text in page.texts) == named
+
+
+def test_narrow_captions_are_wrapped_and_whole():
+    texts = [text.get_text() for text in draw("augmentation", Shown(make_snapshot()), width_mm="single").texts]
+    assert {"mean angle", "change", "mean change", "of bone lengths"} <= set(texts)
 
 
 def test_smoothing_keeps_a_constant_and_lags_a_step():
