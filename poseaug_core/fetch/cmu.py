@@ -22,7 +22,7 @@ import tomli_w
 
 from poseaug_core.errors import UserError
 from poseaug_core.fetch.catalog import ACKNOWLEDGEMENT, SITE, base_url, cache_folder
-from poseaug_core.fetch.download import TIMEOUT, Missing, ResumingDownload, broken, session
+from poseaug_core.fetch.download import Missing, ResumingDownload, broken, page_text, session
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.asfamc import TRIALS
 from poseaug_core.storage import make_folder, replacing
@@ -145,11 +145,11 @@ def _listed(line: requests.Session, site: str, home: Path, subject: str) -> dict
     # The site's own page of a subject; on a mirror the folder's listing.
     for page in (f"{site}/search.php?subjectnumber={int(subject)}&motion=%25", f"{site}/subjects/{subject}/"):
         try:
-            answer = line.get(page, timeout=TIMEOUT)
+            text = page_text(line, page)
         except requests.RequestException as error:
             raise broken(page, error) from None
         time.sleep(PAUSE)
-        found = trials_in(answer.text, subject) if answer.ok else {}
+        found = trials_in(text, subject)
         if found:
             with replacing(home / TRIALS) as file:
                 file.write_bytes(tomli_w.dumps(found).encode())

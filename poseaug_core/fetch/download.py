@@ -21,6 +21,10 @@ TIMEOUT = (10, 10)
 #: How often a connection that broke off is taken up again, and seconds before that.
 ATTEMPTS, WAIT = 4, 1.0
 CHUNK = 1 << 14
+#: Bytes of a file and of a page at most; minutes of motion are some megabytes.
+LARGEST, LARGEST_PAGE = 200_000_000, 4_000_000
+#: Bytes between two looks at the space left on the disk.
+OFTEN = 4 << 20
 MIRROR = "name a mirror with --base-url or POSEAUG_CMU_URL"
 
 
@@ -101,15 +105,22 @@ class ResumingDownload:
             require_file(answer, url)
             resumed = there > 0 and answer.status_code == 206
             length = answer.headers.get("Content-Length", "")
-            size = (there if resumed else 0) + int(length) if length.isdigit() else None
-            require_space(self.part, size or 0)
+            known = re.fullmatch("[0-9]{1,18}", length)
+            size = (there if resumed else 0) + int(length) if known else None
+            self._require_sane(url, size or 0)
+            require_space(self.part, (size or 0) - (there if resumed else 0))
             if not resumed:
                 there = 0
                 mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
                 # A weak mark cannot vouch for single bytes.
                 self.about.write_text(json.dumps({"url": url, "size": size, "mark": "" if mark[:2] == "W/" else mark}))
             with open(self.part, "ab" if resumed else "wb") as file:
+                looked = there
                 for piece in answer.iter_content(CHUNK):
+                    self._require_sane(url, there + len(piece))
+                    if there - looked >= OFTEN:
+                        looked = there
+                        require_space(self.part, OFTEN)
                     file.write(piece)
                     there += len(piece)
                     if self.told(there, size) is False:
@@ -119,6 +130,16 @@ class ResumingDownload:
         if size is not None and there != size:
             raise requests.ConnectionError(f"{there} of {size} bytes came")
 
+    def _require_sane(self, url: str, size: int) -> None:
+        """UserError for a file larger than any that is meant; what came of it is taken away."""
+        if size > LARGEST:
+            self.about.unlink(missing_ok=True)
+            self.part.unlink(missing_ok=True)
+            raise UserError(
+                f"{url} has more than {LARGEST:,} bytes, the most that is fetched as one file; check the address, or "
+                f"{MIRROR}."
+            )
+
     def _about(self, url: str) -> dict[str, Any] | None:
         """What was noted when the part was begun; None where it is no part of this file."""
         try:
@@ -127,6 +148,19 @@ class ResumingDownload:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return about if known else None
+
+
+def page_text(session: requests.Session, url: str) -> str:
+    """The text of a page, its first LARGEST_PAGE bytes; '' where the server has none. Raises RequestException."""
+    with session.get(url, stream=True, timeout=TIMEOUT) as answer:
+        if not answer.ok:
+            return ""
+        data = bytearray()
+        for piece in answer.iter_content(CHUNK):
+            data += piece
+            if len(data) >= LARGEST_PAGE:
+                break
+        return data[:LARGEST_PAGE].decode("utf-8", "replace")
 
 
 def _goes_on(answer: requests.Response, there: int, about: dict[str, Any] | None) -> bool:

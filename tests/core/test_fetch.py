@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import socket
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -196,9 +198,77 @@ def test_refusals_are_sentences(site, tmp_path, monkeypatch):
     assert leftovers(tmp_path / "full") == []
 
 
+class Endless:
+    """A server whose answer to everything has no end and no length. sent: bytes that went out before it was left."""
+
+    def __init__(self, kind: str):
+        self.sent, endless = 0, self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                try:
+                    while endless.sent < 64 << 20:
+                        endless.sent += self.wfile.write(b"07_01.amc " * 1000)
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def take(url: str, final: Path, told=lambda there, size: True) -> None:
+    with download.session() as line:
+        download.ResumingDownload(final, line, told)(url, str(final), None)
+
+
+def test_a_file_without_end_is_left_and_taken_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST", 100_000)
+    with Endless("text/plain") as site, pytest.raises(UserError, match="more than 100,000 bytes, the most that is"):
+        take(site.url, tmp_path / "a.amc")
+    assert list(tmp_path.iterdir()) == [] and site.sent < 32 << 20
+
+
+def test_a_file_that_says_it_is_too_large_is_not_begun(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST", 1000)
+    told = []
+    with pytest.raises(UserError, match="07_01.amc has more than 1,000 bytes"):
+        take(f"{site.url}/subjects/07/07_01.amc", tmp_path / "a.amc", lambda there, size: told.append(there))
+    assert told == [] and [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_the_disk_is_looked_at_while_a_file_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "OFTEN", 50_000)
+    free = iter([10**9, 10**9, 10_000, 10_000])
+    monkeypatch.setattr(storage, "free_bytes", lambda path: next(free))
+    with Endless("text/plain") as site, pytest.raises(UserError, match="its disk has 10,000 bytes free"):
+        take(site.url, tmp_path / "a.amc")
+    assert 50_000 <= (tmp_path / "a.amc.part").stat().st_size < 200_000 and site.sent < 32 << 20
+
+
+def test_a_page_without_end_is_read_to_a_limit(monkeypatch):
+    monkeypatch.setattr(download, "LARGEST_PAGE", 50_000)
+    with Endless("text/html") as site, download.session() as line:
+        assert len(download.page_text(line, site.url)) == 50_000 and site.sent < 32 << 20
+
+
 def test_a_server_that_does_not_answer_is_not_waited_for_forever(tmp_path, monkeypatch):
-    for module in (cmu_module, download):
-        monkeypatch.setattr(module, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(download, "TIMEOUT", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(UserError, match=r"cannot be reached \(no answer within 0.2 seconds\)"):
             fetch_cmu([7], into=tmp_path, site=f"http://127.0.0.1:{silent.getsockname()[1]}")
