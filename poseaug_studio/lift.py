@@ -48,11 +48,12 @@ SMALL = 0.9
 class LiftPage(QWidget):
     """background(title, work) runs work(progress) beside the window and gives its Job (Session.background).
 
-    told(sentence, kind) is for the banner, closed for the way back.
+    told(sentence, kind) is for the banner, closed for the way back. asks: a dialog says what a job has failed with.
     """
 
     told = Signal(str, str)
     closed = Signal()
+    asks = Signal()
 
     def __init__(self, theme: Theme, background: Callable[..., Job], opengl: bool | None = None):
         super().__init__(objectName="page")
@@ -126,7 +127,7 @@ class LiftPage(QWidget):
         tools.setContentsMargins(12, 8, 10, 8)
         self.close_up = Segments(self.theme, ("Whole image", "Close-up"), self)
         self.close_up.changed.connect(lambda i: self.input.set_whole(i == 0))
-        self.how = QPushButton("Reading…", objectName="quiet", enabled=False)
+        self.how = QPushButton("How it was read…", objectName="quiet", enabled=False)
         self.how.setToolTip("Joints, person, image size and images, where what was found is not right")
         self.how.clicked.connect(lambda: self.ask_how())
         heading = QLabel("2D input", objectName="title")
@@ -225,6 +226,7 @@ class LiftPage(QWidget):
     def _refused(self, sentence: str) -> None:
         """What the file leaves open the user can say at once."""
         if "add ?" in sentence:
+            self.asks.emit()
             self.ask_how(sentence)
 
     def _opened(self, source: lift_work.Source) -> None:

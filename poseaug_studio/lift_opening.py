@@ -48,6 +48,7 @@ def _page(window: StudioWindow) -> LiftPage:
             return window.pages.widget(number)
     page = LiftPage(window.theme, window.session.background)
     page.told.connect(window.banner.tell)
+    page.asks.connect(window.banner.clear_error)
     page.closed.connect(window.show_start)
     window.pages.addWidget(page)
     return page

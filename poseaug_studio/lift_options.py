@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,8 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from poseaug_core.keypoint_maps import LAYOUTS
+from poseaug_studio.lift_work import holds_poses
 
 PEOPLE = {"0": "The best of each image", "1": "The second best", "2": "The third best", "all": "Everyone"}
+#: Of arrays of 3D poses, whose 2D has the same joints.
+POSE_JOINTS = {"": "PoseAug's 16", "h36m17": "Human3.6M's 17", "h36m32": "Human3.6M's 32"}
 UNITS = {
     "": "Found by themselves",
     "pixels": "Pixels",
@@ -44,8 +48,19 @@ def joined(path: str, options: dict[str, str]) -> str:
     return f"{path}?{query}" if query else path
 
 
+def question(sentence: str, path: str) -> str:
+    """A reader's refusal without what to write after the file's name: the dialog has fields for that."""
+    told = re.split(r"; (?=[^;]*add \?)", sentence)[0].rstrip(".")
+    name, _, rest = told.partition(": ")
+    told = rest if rest and Path(parted(name)[0]).stem == Path(path).stem else told
+    return f"{told[:1].upper()}{told[1:]}. Choose below what is right."
+
+
 class LiftOptions(QDialog):
-    """``chosen`` carries the spec to read instead. message: why it is asked, '' where the user wanted it."""
+    """``chosen`` carries the spec to read instead. message: why it is asked, '' where the user wanted it.
+
+    Of arrays of 3D poses only the joints can be said; the other fields are for keypoints.
+    """
 
     chosen = Signal(str)
 
@@ -54,14 +69,20 @@ class LiftOptions(QDialog):
         self.setWindowTitle("How to read the keypoints")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.path, options = parted(spec)
+        self.options = options
+        self.poses = holds_poses(Path(self.path))
         self.layouts, self.person, self.units = QComboBox(), QComboBox(), QComboBox()
-        self.layouts.addItem("Found by themselves", "")
-        for key, layout in LAYOUTS.items():
-            self.layouts.addItem(layout.title, key)
+        titles = {"": "Found by themselves"} | {key: layout.title for key, layout in LAYOUTS.items()}
+        for key, title in (POSE_JOINTS if self.poses else titles).items():
+            self.layouts.addItem(title, key)
         for box, entries in ((self.person, PEOPLE), (self.units, UNITS)):
             for key, title in entries.items():
                 box.addItem(title, key)
-        for box, name in ((self.layouts, "layout"), (self.person, "person"), (self.units, "units")):
+        for box, name in (
+            (self.layouts, "joints" if self.poses else "layout"),
+            (self.person, "person"),
+            (self.units, "units"),
+        ):
             box.setCurrentIndex(max(box.findData(options.get(name, box.itemData(0))), 0))
         self.sides = [QSpinBox(minimum=0, maximum=100_000, specialValueText="as found") for _ in range(2)]
         for box, name in zip(self.sides, ("width", "height"), strict=True):
@@ -87,7 +108,7 @@ class LiftOptions(QDialog):
             size.addWidget(part)
         rows = (("Joints", self.layouts), ("Person", self.person), ("Image size", size), ("Coordinates", self.units),
                 ("Images", self.folder))  # fmt: skip
-        for title, box in rows:
+        for title, box in rows[:1] if self.poses else rows:
             form.addRow(QLabel(title, objectName="muted"), box)
         cancel = QPushButton("Cancel", autoDefault=False)
         cancel.clicked.connect(self.close)
@@ -100,7 +121,8 @@ class LiftOptions(QDialog):
         outer.setContentsMargins(24, 20, 24, 16)
         outer.addWidget(QLabel(f"<b>{Path(self.path).name}</b>"))
         if message:
-            outer.addWidget(QLabel(message, wordWrap=True, textFormat=Qt.TextFormat.PlainText))
+            told = question(message, self.path)
+            outer.addWidget(QLabel(told, wordWrap=True, textFormat=Qt.TextFormat.PlainText))
         outer.addLayout(form)
         outer.addLayout(buttons)
         self.setMinimumWidth(460)
@@ -119,6 +141,8 @@ class LiftOptions(QDialog):
 
     def spec(self) -> str:
         """What is asked for, as it stands."""
+        if self.poses:
+            return joined(self.path, self.options | {"joints": self.layouts.currentData()})
         person = self.person.currentData()
         width, height = (str(box.value() or "") for box in self.sides)
         options = {"layout": self.layouts.currentData(), "person": "" if person == "0" else person, "width": width}

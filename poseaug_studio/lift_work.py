@@ -63,6 +63,17 @@ def is_keypoints(paths: Sequence[Path]) -> bool:
         return False  # who opens it will say what is wrong
 
 
+def holds_poses(path: Path) -> bool:
+    """Whether a file has arrays of 3D poses, by its name and header."""
+    try:
+        if path.suffix.lower() != ".npz":
+            return path.suffix.lower() in (".h5", ".hdf5")
+        with zipfile.ZipFile(path) as archive:
+            return "pose3d.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False  # who opens it will say what is wrong
+
+
 def read(spec: str, progress: Progress | None = None) -> Source:
     """Keypoints, or the 2D of any set of poses. Raises UserError, Cancelled."""
     from poseaug_core.keypoints import Keypoints

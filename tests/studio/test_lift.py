@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDropEvent
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QLabel
 
 from poseaug_core.readers.arrays import write_arrays
 from poseaug_studio import lift_work
@@ -103,7 +103,10 @@ def test_what_the_file_leaves_open_is_asked_and_read_by_clicks(qtbot, window, tm
     window.open_paths([tmp_path / "cloud.npy"])
     qtbot.waitUntil(lambda: window.findChild(LiftOptions) is not None, timeout=60_000)
     dialog, page = window.findChild(LiftOptions), window.findChild(LiftPage)
-    assert "does not tell" in window.banner.text.text() and page.source is None
+    # Said once, in the dialog, by its fields and not by what is written after a name.
+    said = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "does not tell" in said and "?layout" not in said and page.source is None
+    assert window.banner.isHidden()
     dialog.layouts.setCurrentIndex(dialog.layouts.findData("h36m17"))
     dialog.sides[0].setValue(1280)
     dialog.sides[1].setValue(720)
@@ -115,6 +118,22 @@ def test_what_the_file_leaves_open_is_asked_and_read_by_clicks(qtbot, window, tm
     click(qtbot, page.how)
     again = page.findChild(LiftOptions)
     assert again.spec() == page.asked
+
+
+def test_arrays_of_seventeen_joints_are_asked_about_and_read_by_the_answer(qtbot, window, keypoints, tmp_path):
+    poses = small_poses(6)
+    at = [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 14, 15]  # Neck/Nose is the tenth of Human3.6M's 17
+    path = tmp_path / "seventeen.npz"
+    np.savez(path, pose3d=poses.xyz[:, at].numpy(), pose2d=poses.uv[:, at].numpy(), cam=poses.camera.numpy())
+    page = opened(qtbot, window, keypoints)
+    window.open_paths([path])
+    qtbot.waitUntil(lambda: page.findChild(LiftOptions) is not None, timeout=60_000)
+    dialog = page.findChild(LiftOptions)
+    dialog.layouts.setCurrentIndex(dialog.layouts.findData("h36m17"))
+    click(qtbot, dialog.read)
+    qtbot.waitUntil(lambda: page.source.truth is not None, timeout=60_000)
+    assert page.asked.endswith("seventeen.npz?joints=h36m17")
+    np.testing.assert_allclose(page.source.uv, poses.uv.numpy(), atol=1e-6)
 
 
 def test_play_goes_on_and_stops_when_the_page_is_left(qtbot, window, keypoints):
