@@ -68,6 +68,7 @@ class Knob(QWidget):
 
     turned = Signal(dict)
     refused = Signal(str)
+    held = Signal(bool)  # dragged from here on, and no more
     resettable = True
 
     def __init__(self, names: tuple[str, ...], label: str, theme: Theme, unit: str | None = None):
@@ -138,6 +139,7 @@ class NumberKnob(Knob):
             self.head.addWidget(self.follow)
         self.head.addWidget(self.field)
         self.rows.addWidget(self.slider)
+        self.slider.held.connect(self.held)
         self.slider.moved.connect(lambda value: self.turned.emit({name: setting.check(value)}))
         self.field.entered.connect(lambda text: self._enter(name, text))
         self.field.nudged.connect(self.slider.nudge)
@@ -173,6 +175,7 @@ class RangeKnob(Knob):
         for part in (self.mean, between, self.width_field):
             self.head.addWidget(part)
         self.rows.addWidget(self.slider)
+        self.slider.held.connect(self.held)
         self.slider.moved.connect(self._move)
         for name, field in zip(RANGE, (self.mean, self.width_field), strict=True):
             field.entered.connect(lambda text, name=name: self._enter(name, text))
@@ -245,10 +248,12 @@ class Section(QWidget):
 
 
 class KnobsPanel(QFrame):
-    """All knobs. ``turned`` carries the new Controls, ``refused`` a sentence about a number out of range."""
+    """All knobs. ``turned`` carries the new Controls, ``refused`` a sentence about a number out of range; ``held`` says
+    when a drag begins and ends."""
 
     turned = Signal(object)
     refused = Signal(str)
+    held = Signal(bool)
 
     def __init__(self, theme: Theme):
         super().__init__()
@@ -270,6 +275,7 @@ class KnobsPanel(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         """Build the rows in a theme, what was open stays open."""
+        self.held.emit(False)  # a slider that is dragged goes
         self.theme = theme
         self.opened |= {title: section.head.isChecked() for title, section in getattr(self, "sections", {}).items()}
         self.knobs: dict[str, Knob] = {}
@@ -291,6 +297,7 @@ class KnobsPanel(QFrame):
             )  # fmt: skip
             knob.turned.connect(self._turn)
             knob.refused.connect(self.refused)
+            knob.held.connect(self.held)
             self.sections[setting.group].rows.addWidget(knob)
             for field in knob.names:
                 self.knobs[field] = knob

@@ -25,5 +25,11 @@ def pin_baseline(session: Session, panel: DistributionsPanel, name: str) -> Job 
         return views
 
     job = session.background(f"Augmenting by {BASELINES[name]}", work)
-    job.done.connect(lambda views: panel.pin_baseline(name, views))
+    folder = session.folder
+
+    def pin(views) -> None:
+        if session.folder == folder:  # else another run, of another source, is shown by now
+            panel.pin_baseline(name, views)
+
+    job.done.connect(pin)
     return job

@@ -32,7 +32,7 @@ SNAPSHOT_EVERY, HISTORY_EVERY = 0.25, 0.5
 STEPS_BETWEEN = 8
 #: Seconds between two reports of progress; a change of state is told at once.
 STATUS_EVERY = 0.15
-#: Turning the same knob again within so many seconds is one entry to undo.
+#: Turning the same knob again by keys or wheel within so many seconds is one entry to undo; a drag always is one.
 MERGE_WITHIN = 0.8
 IDLE = Status(state="idle")
 
@@ -42,6 +42,7 @@ class Session(Watching):
 
     config_changed = Signal(object)  # Config of the run shown from here on
     controls_changed = Signal(object)  # Controls
+    left = Signal(str)  # name of the run shown so far: another one is from here on
     stopping = Signal()  # asked to; the next training, or the end, waits for it
     ended = Signal()  # the training thread is gone
     jobs_changed = Signal()
@@ -57,9 +58,11 @@ class Session(Watching):
         self._undo_at = 0
         self._sent = Controls()  # what the training, or the log of one elsewhere, was last known to go by
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
+        self._held: int | None = None  # where to undo to while a knob is dragged
         self._taken = self._looked = self._told = 0.0
         self._scratch: tempfile.TemporaryDirectory | None = None
         self._scratches = 0
+        self._before: Path | None = None  # the run folder shown last, also one that is gone
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self._poll)
 
@@ -146,10 +149,13 @@ class Session(Watching):
     def _clear(self, folder: Path | None, config: Config) -> None:
         """Forget the run shown; one that goes on is read again, since what its checkpoint does not know was dropped."""
         self.run, self.history, self._next_row, self.snapshot = None, History(), 0, None
+        before, self._before = self._before, folder
+        if before is not None and before != folder:
+            self.left.emit(before.name)
         self.cleared.emit()
         self.folder, self.config, self.shown, self._wanted = folder, config, None, None
         self._taken = self._looked = self._told = 0.0
-        self._undo, self._undo_at, self._sent = [config.controls], 0, config.controls
+        self._undo, self._undo_at, self._held, self._sent = [config.controls], 0, None, config.controls
         self.config_changed.emit(config)
         self.controls_changed.emit(self.controls)
         self.shown_changed.emit()
@@ -198,12 +204,17 @@ class Session(Watching):
         if not changed:
             return
         now = time.monotonic()
-        merge = self._undo_at > 0 and self._merge[0] == changed and now - self._merge[1] < MERGE_WITHIN
+        again = self._merge[0] == changed and now - self._merge[1] < MERGE_WITHIN
+        merge = self._undo_at > 0 and again if self._held is None else self._undo_at > self._held
         self._merge = (changed, now)
         del self._undo[self._undo_at + (0 if merge else 1) :]
         self._undo.append(controls)
         self._undo_at = len(self._undo) - 1
         self._apply()
+
+    def hold(self, held: bool) -> None:
+        """From the press of the mouse on a knob to its release all turning is one entry to undo."""
+        self._held, self._merge = (self._undo_at if held else None), ((), 0.0)
 
     def undo(self) -> None:
         self._travel(-1)
@@ -220,7 +231,7 @@ class Session(Watching):
     def _travel(self, by: int) -> None:
         at = self._undo_at + by
         if 0 <= at < len(self._undo):
-            self._undo_at, self._merge = at, ((), 0.0)
+            self._undo_at, self._held, self._merge = at, None, ((), 0.0)
             self._apply()
 
     def _apply(self) -> None:
@@ -297,6 +308,8 @@ class Session(Watching):
         if had:
             # Said again: only now it is known whether the run can go on.
             self.status_changed.emit(self.status)
+            if self.snapshot is None and self.following:
+                self.follow()  # ended before its first step: what was recorded earlier is shown again
             self.ended.emit()
         act, self._next = self._next, None
         if act is not None:

@@ -47,7 +47,7 @@ class Scale:
 class _Track(QWidget):
     """What Slider and RangeSlider share: the groove, keys, wheel and the pixels of a share."""
 
-    released = Signal()
+    held = Signal(bool)  # pressed by the mouse, before it moves anything; and let go
 
     def __init__(self, scale: Scale, theme: Theme, color: str, parent: QWidget | None = None):
         super().__init__(parent)
@@ -75,8 +75,9 @@ class _Track(QWidget):
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.dragging = False
-        self.released.emit()
+        if self.dragging:
+            self.dragging = False
+            self.held.emit(False)
         self.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -140,6 +141,7 @@ class Slider(_Track):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self.dragging = True
+            self.held.emit(True)
             self.moved.emit(self.value_at(event.position().x()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -148,7 +150,6 @@ class Slider(_Track):
 
     def nudge(self, shares: float) -> None:
         self.moved.emit(self.scale.moved(self.value, shares))
-        self.released.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -188,6 +189,7 @@ class RangeSlider(_Track):
         self.active = 2 if inside else nearest
         self._grip = (self.value_at(x), self.low, self.high)
         self.dragging = True
+        self.held.emit(True)
         if not inside:
             self._drag(x)
 
@@ -218,7 +220,6 @@ class RangeSlider(_Track):
             self.moved.emit(min(self.scale.moved(self.low, shares), self.high), self.high)
         else:
             self.moved.emit(self.low, max(self.scale.moved(self.high, shares), self.low))
-        self.released.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

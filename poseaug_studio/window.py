@@ -94,6 +94,7 @@ class StudioWindow(QMainWindow):
         s.stopping.connect(w.runbar.show_stopping)
         s.ended.connect(self._ended)
         s.failed.connect(self.banner.tell)
+        w.knobs.held.connect(s.hold)
         w.knobs.turned.connect(s.steer)
         w.knobs.refused.connect(self.banner.tell)
         w.runbar.toggled.connect(self.toggle)
@@ -119,6 +120,7 @@ class StudioWindow(QMainWindow):
         curves = self.workspace.panels["curves"]
         curves.step_chosen.connect(self._scrub_near)
         distributions = self.workspace.panels["distributions"]
+        self.session.left.connect(distributions.leave_run)
         distributions.baseline_wanted.connect(lambda name: pin_baseline(self.session, distributions, name))
         self._to_curves("extend", self.session.history.rows)
         self._mark_curves()

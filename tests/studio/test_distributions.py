@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFontMetricsF
 
+from poseaug_core.config import Config
 from poseaug_core.diversity import Views, view_diversity
 from poseaug_core.errors import UserError
 from poseaug_core.palette import DARK, LIGHT
@@ -13,6 +14,7 @@ from poseaug_studio.distributions import BASELINES, DistributionsPanel, columns_
 from poseaug_studio.pinning import pin_baseline
 from poseaug_studio.selection import Selection
 from poseaug_studio.viewsphere import GRID, directions, screen_axes, sphere_density
+from tests.studio.conftest import FakeRun
 from tests.studio.fakes import make_snapshot
 from tests.studio.pictures import assert_like_picture, pixels, typeface  # noqa: F401
 
@@ -209,7 +211,8 @@ def test_the_step_of_a_column_is_told_before_any_other_word(panel, step):
 def test_another_run_keeps_pinned_moments_under_their_runs_name_and_no_baseline(qtbot, window, small, tmp_path):
     session, panel = window.session, window.workspace.panels["distributions"]
     session.start(small, tmp_path / "first")
-    qtbot.waitUntil(lambda: session.snapshot is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: session.run is not None, timeout=60_000)
+    panel.present(make_snapshot(60), 0)
     panel.pin()
     panel.pin_baseline("evolution", VIEWS)
     session.stop()
@@ -230,7 +233,7 @@ def test_a_baseline_that_is_ready_when_another_run_is_shown_is_not_pinned(panel,
         return {"Li et al.": VIEWS}
 
     monkeypatch.setattr("poseaug_core.export.baseline_columns.baseline_columns", columns)
-    session.run, session.folder = object(), tmp_path / "first"
+    session.run, session.folder = FakeRun(Config()), tmp_path / "first"
     job = pin_baseline(session, panel, "evolution")
     session.folder = tmp_path / "second"
     with qtbot.waitSignal(job.ended):

@@ -204,3 +204,19 @@ def test_a_scale_and_its_inverse_agree(name):
 
 def test_numbers_are_short_and_keep_their_value():
     assert [number(v) for v in (0.0, 0.205, 3.0, 1e-4, 2.5e-7, 17)] == ["0", "0.205", "3", "1e-4", "2.5e-7", "17"]
+
+
+@pytest.mark.parametrize("name", ["length_limit", "range_mean"])
+def test_a_drag_is_told_from_the_press_to_the_release(qtbot, panel, name):
+    slider, told = panel.knobs[name].slider, []
+    panel.held.connect(lambda held: told.append("held" if held else "let go"))
+    panel.turned.connect(lambda _: told.append("turned"))
+    middle = slider.height() // 2
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(20, middle))
+    for x in (40, 60):
+        qtbot.mouseMove(slider, QPoint(x, middle))
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(60, middle))
+    assert (told[0], told[-1]) == ("held", "let go") and {*told[1:-1]} == {"turned"}
+    told.clear()
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert told == ["turned"]

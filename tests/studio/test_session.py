@@ -324,3 +324,45 @@ def test_opening_the_run_that_trains_here_goes_on_training_it(qtbot, session, sm
     session.open(tmp_path / "a")
     qtbot.waitUntil(lambda: not session.jobs)
     assert session.running and session.following and not session.live.stopping
+
+
+def test_going_on_without_the_data_leaves_the_recorded_run_on_screen(qtbot, session, training, small, tmp_path):
+    started(qtbot, session, small, tmp_path / "a")
+    session.stop()
+    qtbot.waitUntil(lambda: session.resumable)
+    steps, rows, last = list(session.history.steps), len(session.history.rows), session.snapshot.step
+
+    def train(config, folder, live, resume=False):
+        live.report(replace(live.status, state="preparing"))
+        raise UserError("poses.h5 is not there; put it back.")
+
+    session._train = train
+    with qtbot.waitSignal(session.failed) as told:
+        session.resume(tmp_path / "a")
+    assert told.args == ["poses.h5 is not there; put it back."]
+    qtbot.waitUntil(lambda: session.snapshot is not None)
+    assert session.snapshot.step == max(steps) >= last - 10
+    assert session.history.steps == steps and len(session.history.rows) == rows
+    assert session.status.state == "failed" and session.resumable
+
+
+def test_a_drag_is_one_entry_to_undo_however_slow(session, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("poseaug_studio.session.time.monotonic", lambda: clock[0])
+
+    def drag(*values):
+        session.hold(True)
+        for value in values:
+            clock[0] += 5
+            session.steer(replace(session.controls, beta_ba=value))
+        session.hold(False)
+
+    drag(3.0, 4.0, 5.0)
+    clock[0] += 0.01
+    session.hold(True)
+    session.steer(replace(session.controls, beta_ba=6.0))
+    session.hold(False)
+    session.undo()
+    assert session.controls == Controls(beta_ba=5.0)
+    session.undo()
+    assert session.controls == Controls() and not session.can_undo()
