@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import json_option, print_json, progress_bar
+from poseaug_core.commands.terminal import counted, json_option, print_json, progress_bar
 from poseaug_core.errors import UserError
 
 #: Of what was found in the files, so many lines are shown; --json gives all.
@@ -24,7 +24,12 @@ def filming_options(command: Callable) -> Callable:
     for option in reversed(
         (
             click.option("--rig", default="lab", metavar="lab|wild", help="Cameras that film it. [default: lab]"),
-            click.option("--fps", default=30.0, help="Frames a second to keep; 0 for all. [default: 30]"),
+            click.option(
+                "--fps",
+                default=30.0,
+                callback=lambda *given: _frame_rate(given[-1]),
+                help="Frames a second to keep; 0 for all. [default: 30]",
+            ),
             click.option("--seed", default=0, help="Seeds cameras and proportions. [default: 0]"),
             click.option(
                 "--proportions",
@@ -36,6 +41,12 @@ def filming_options(command: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def _frame_rate(fps: float) -> float:
+    if not 0 <= fps < float("inf"):
+        raise UserError(f"--fps is {fps:g}; give the frames a second to keep, such as 30, or 0 for all.")
+    return fps
 
 
 @convert.command()
@@ -72,11 +83,11 @@ def film_to(source, out, as_json: bool, rig, fps, seed, proportions, **kinds) ->
         print_json(found)
         return
     for note, count in list(found["notes"].items())[:NOTES]:
-        click.echo(f"{note} ({count} of {found['clips']} clips)", err=True)
+        click.echo(f"{note} ({count} of {found['clips']} clips)" if found["clips"] > 1 else note, err=True)
     for line in found["left_out"]:
         click.echo(f"Left out: {line}", err=True)
-    subjects = len(found["subjects"])
-    click.echo(f"Written: {out}, {found['poses']:,} poses of {found['clips']} clips, {subjects} subjects")
+    clips, subjects = counted(found["clips"], "clips"), counted(len(found["subjects"]), "subjects")
+    click.echo(f"Written: {out}, {counted(found['poses'], 'poses')} of {clips}, {subjects}")
 
 
 @convert.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from poseaug_core.commands.terminal import (
+    counted,
     json_option,
     own_estimator_option,
     print_json,
@@ -67,7 +68,7 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
     heads = [_head(result["sets"], number) for number in range(len(result["sets"]))]
     print_table(["metric", *heads], rows, f"{trained.name} of {run}{', flip-averaged' if flip else ''}")
     for head, found in zip(heads, result["sets"], strict=True):
-        click.echo(f"{head}: {found['on']}, {found['poses']:,} poses")
+        click.echo(f"{head}: {found['on']}, {counted(found['poses'], 'poses')}")
     for head, found in zip(heads, result["sets"], strict=True):
         for side, table in found.get("by", {}).items():
             _print_side(side, table, head)

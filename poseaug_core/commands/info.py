@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 
-from poseaug_core.commands.terminal import describe, json_option, print_errors, print_json, print_table, progress_bar
+from poseaug_core.commands.terminal import (
+    counted,
+    describe,
+    json_option,
+    print_errors,
+    print_json,
+    print_table,
+    progress_bar,
+)
 from poseaug_core.config import PRESETS, SETTINGS
 from poseaug_core.controls import KNOBS
 from poseaug_core.errors import UserError
@@ -114,7 +122,7 @@ def _run(path: str) -> dict[str, Any]:
         "control changes": len(run.control_log()),
         "checkpoints": run.checkpoints(),
         "data": {
-            name: ", ".join([s["name"], *(_count(s[of], of) for of in ("poses", "subjects", "clips", "views"))])
+            name: ", ".join([s["name"], *(counted(s[of], of) for of in ("poses", "subjects", "clips", "views"))])
             for name, s in run.data.get("sets", {}).items()
         },
         "notes": run.data.get("notes", []),
@@ -140,11 +148,6 @@ def _progress(run) -> dict[str, Any]:
         state = "finished" if run.finished else "stopped"
     epoch = f"all {of}" if at["phase"] == "done" else f"{at['phase']}, {min(at['epoch'] + 1, of)} of {of}"
     return {"state": state, "step": int(meta.get("step", 0)), "epoch": epoch}
-
-
-def _count(number: int, of: str) -> str:
-    """'1 clip', '2 clips': of is the plural."""
-    return f"{number:,} {of[:-1] if number == 1 else of}"
 
 
 def _is_checkpoint(path: str) -> bool:
@@ -187,7 +190,13 @@ def _written_by_us(path: str) -> dict[str, Any]:
 def _poses(spec: str) -> dict[str, Any]:
     from poseaug_core.datasets import describe as describe_poses
     from poseaug_core.readers import is_flat, read_keypoints, read_poses
+    from poseaug_core.readers.spec import exists, parse_spec
 
+    path = parse_spec(spec).path
+    if spec.strip() and not spec.startswith("demo:") and not exists(path):
+        raise UserError(
+            f"{path} does not exist; name a file or folder of poses, the folder of a run, a checkpoint, or demo:source."
+        )
     with progress_bar() as progress:
         if is_flat(spec):
             people = read_keypoints(spec, progress=progress)

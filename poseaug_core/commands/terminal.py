@@ -75,6 +75,11 @@ def with_unit(metric: str) -> str:
     return f"{metric} ({known[0]})" if known else metric
 
 
+def counted(number: int, plural: str) -> str:
+    """'1 clip', '2 clips'."""
+    return f"{number:,} {plural[:-1] if number == 1 else plural}"
+
+
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "").replace("-", "").isdigit()
 

@@ -16,9 +16,12 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.keypoint_maps import LAYOUTS
+from poseaug_core.readers.limits import require_room
 
-#: Larger JSON files are refused: read whole, they take ten times their size in memory.
-LARGEST = 512 * 2**20
+#: Larger JSON files are refused; COCO's annotations of people have 240 MB.
+LARGEST = 256 * 2**20
+#: Memory that a JSON file may take, over its size: lists of numbers take 6, empty objects 23.
+TIMES = 25
 KNOWN = (
     "COCO annotations or results, OpenPose frames (people), AlphaPose results, MMPose results (instance_info, "
     "predictions or instances)"
@@ -74,6 +77,7 @@ def load_json(path: Path) -> Any:
         raise UserError(
             f"{path} has {size:,} bytes, at most {LARGEST:,} are read at once; split it, or save the keypoints as .npz."
         )
+    require_room(path, TIMES * size, size)
     try:
         return json.loads(path.read_bytes())
     except RecursionError:
@@ -95,11 +99,16 @@ def people_of(document: Any, path: Path) -> People:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if not people.points:
-        raise UserError(f"{path} ({people.title}) holds 0 people with keypoints; choose another file.")
+        raise UserError(
+            f"{path} ({people.title}) holds 0 people with keypoints; write it again from images in "
+            "which people are found."
+        )
     return people
 
 
 def _parsed(document: Any, path: Path) -> People:
+    if document in ([], {}):
+        raise UserError("it is empty, with 0 people in it; write it again from images in which people are found.")
     if isinstance(document, dict):
         if "annotations" in document:
             return _coco_annotations(document)
@@ -112,8 +121,6 @@ def _parsed(document: Any, path: Path) -> People:
         raise UserError(f"its keys are {_some(document)}; known are {KNOWN}.")
     if not isinstance(document, list):
         raise UserError(f"it holds {type(document).__name__}, not lists of people; known are {KNOWN}.")
-    if not document:
-        raise UserError("it is an empty list, with 0 people in it; choose another file.")
     first = document[0]
     if isinstance(first, dict) and "image_id" in first and "keypoints" in first:
         return _coco_results(document)

@@ -181,7 +181,15 @@ def _layout(people: People, points: np.ndarray, sure: np.ndarray, options: Optio
         for key, needed in (("coco17", {"nose", "left_eye", "left_ankle"}), ("h36m17", {"spine", "thorax", "head"})):
             if LAYOUTS[key].count == count and needed <= names:
                 return key, "the names in the file"
-    return find_layout(points, sure, where)
+    # Other joints are also put in COCO's forms: bones may contradict them. Of annotations they need not confirm it.
+    said = people.title.startswith("COCO") and LAYOUTS["coco17"].count == count
+    try:
+        key, how = find_layout(points, sure, where)
+    except UserError:
+        if not said or people.title != "COCO annotations":
+            raise
+        key = "coco17"
+    return key, "the file's own format" if said and key == "coco17" else how
 
 
 def _mapping_note(layout: str) -> str:
@@ -207,7 +215,11 @@ def _choose(
     rank = np.arange(len(order)) - np.repeat(bounds, np.diff([*bounds, len(order)]))
     chosen = order[rank == person]
     if not len(chosen):
-        raise UserError(f"{path}: no image shows {person + 1} people, at most {rank.max() + 1}; choose a lower person.")
+        most = int(rank.max())
+        raise UserError(
+            f"{path}: person is {person}, but no image shows {person + 1} people, at most {most + 1}; "
+            f"give person=0{f' to {most}' if most else ''}, or all."
+        )
     others = len(points) - len(chosen)
     best = "with the highest score" if scored else "that is largest"
     which = f"the one {best}" if person == 0 else f"number {person} by {'score' if scored else 'size'}"

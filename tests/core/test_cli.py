@@ -297,6 +297,8 @@ def test_what_was_decided_about_motion_capture_is_told(tmp_path):
     (tmp_path / "takes" / "07_03.bvh").write_text("HIERARCHY ROOT")
     notes = json.loads(poseaug("info", tmp_path / "takes", "--json").stdout)["notes"]
     told = " | ".join(notes)
+    alone = poseaug("convert", "bvh", tmp_path / "takes" / "07_01.bvh", "--out", tmp_path / "one.h5")
+    assert alone.stdout.endswith(" of 1 clip, 1 subject\n") and "of 1 clip" not in alone.stderr
     assert "no frame rate in it, 120 assumed (2 of 3 clips)" in notes
     assert re.search(r"unit: .*, stature [0-9.]+ m", told) and "counted as often: 07_01 (2 of 3 clips)" in told
     assert re.search(r"1 of 4 motion files .* passed over; the first: .*07_03.bvh", told)
@@ -405,6 +407,10 @@ def test_other_refusals(folder, tmp_path):
         poseaug("export", "estimator", folder / "a", "--out", tmp_path / "x")
     )
     assert "no demo set 'nothing'" in refused(poseaug("info", "demo:nothing"))
+    assert "the folder of a run, a checkpoint, or demo:source" in refused(poseaug("info", tmp_path / "nope"))
+    assert "--fps is -3; give" in refused(
+        poseaug("convert", "mocap", folder, "--fps", "-3", "--out", tmp_path / "a.h5")
+    )
     unknown = poseaug("train", "--batch-siz", "3", "--out", tmp_path / "run")
     assert unknown.exit_code == 2 and "--batch-size" in unknown.stderr
     assert list(tmp_path.iterdir()) == []
