@@ -217,6 +217,9 @@ def test_ctrl_c_stops_with_a_checkpoint_and_says_how_to_resume(folder, tmp_path)
     told = json.loads(poseaug("info", out, "--json").stdout)
     assert told["state"] == "stopped" and re.search(r"^(pretrain|poseaug), \d+ of \d+$", told["epoch"])
     shutil.copytree(out, tmp_path / "copy")
+    writer, *_ = Run.resume(tmp_path / "copy")
+    assert json.loads(poseaug("info", tmp_path / "copy", "--json").stdout)["state"] == "training now"
+    writer.close()
     (tmp_path / "copy" / "failure.txt").write_text("Traceback\nRuntimeError: no")
     assert json.loads(poseaug("info", tmp_path / "copy", "--json").stdout)["state"] == "failed"
     step = run.load_checkpoint()[1]["step"]

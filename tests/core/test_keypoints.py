@@ -117,6 +117,14 @@ def test_seventeen_joints_that_may_be_either_are_asked_about(tmp_path):
         assert LAYOUTS[layout].title in read.notes[1]
 
 
+def test_a_file_that_says_that_it_is_coco_is_believed_unless_bones_contradict(tmp_path):
+    cloud = annotations(np.random.default_rng(0).uniform(100, 600, (3, 17, 3)))
+    for document in (cloud, annotations(people("coco17")), results(people("coco17"))):
+        assert read_keypoint_file(f"{wrote(tmp_path, document)}{WHERE}").notes[1].endswith("by the file's own format.")
+    other = read_keypoint_file(f"{wrote(tmp_path, annotations(people('h36m17')))}{WHERE}")
+    assert LAYOUTS["h36m17"].title in other.notes[1] and "where they lie" in other.notes[1]
+
+
 def test_names_in_the_file_decide_even_where_the_joints_do_not(tmp_path):
     names = ["nose", "left_eye", "right_eye", "left_ear", "right_ear"]
     names += [f"{s}_{j}" for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for s in ("left", "right")]
@@ -160,7 +168,7 @@ def test_of_several_people_the_best_is_taken_and_others_on_demand(tmp_path):
     np.testing.assert_allclose(read_keypoint_file(f"{path}{WHERE}&person=2").uv.numpy(), shifted(90), atol=1e-5)
     everyone = read_keypoint_file(f"{path}{WHERE}&person=all")
     assert everyone.image.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    with pytest.raises(UserError, match="no image shows 4 people, at most 3"):
+    with pytest.raises(UserError, match="no image shows 4 people, at most 3; give person=0 to 2, or all"):
         read_keypoint_file(f"{path}{WHERE}&person=3")
 
 
