@@ -287,6 +287,10 @@ def load_toml(path: Path, **overrides) -> Config:
         values = tomllib.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
+    except RecursionError:
+        raise UserError(f"{path} nests its lists too deeply to be a TOML configuration; write it again.") from None
+    except ValueError as error:  # of a number with thousands of digits
+        raise UserError(f"{path} holds a number that cannot be read ({str(error).split(';')[0]}).") from None
     knobs = values.pop("controls", {})
     if not isinstance(knobs, dict):
         raise UserError(f"{path}: controls is {knobs!r}; it must be a table, [controls] with a line for each control.")

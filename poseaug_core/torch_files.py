@@ -57,14 +57,21 @@ def read_torch_file(path: Path) -> Any:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """torch stores without compression: a file that unpacks to more than it holds was not written by torch."""
+    """torch stores without compression: a file that unpacks to more than it holds was not written by torch.
+
+    An archive that cannot be looked through is refused: torch's own reader, which is less strict, would unpack it.
+    """
     try:
         size, stored = path.stat().st_size, 0
-        if zipfile.is_zipfile(path):
+        with open(path, "rb") as stream:
+            packed = stream.read(4) == b"PK\x03\x04"
+        if packed:
             with zipfile.ZipFile(path) as archive:
                 stored = sum(entry.file_size for entry in archive.infolist())
-    except (OSError, zipfile.BadZipFile, ValueError):
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         return  # torch.load says what is wrong
+    except Exception as error:  # zipfile raises every kind on a damaged archive
+        raise UserError(f"{path} is not a checkpoint, or damaged; copy or download it again.") from error
     if stored > size:
         raise UserError(
             f"{path} unpacks to {stored:,} bytes from {size:,}, which no checkpoint of torch does; it is not read."

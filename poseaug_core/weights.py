@@ -24,6 +24,10 @@ ENTRIES = ("model_pos", "state_dict")
 SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".ckpt", ".bin")
 LISTED = f"{', '.join(SUFFIXES)} or .onnx"
 COUNTER = "num_batches_tracked"
+#: Wider estimators are none.
+WIDEST = 1 << 16
+#: Bytes of all tensors over bytes of their file: tensors may share numbers, and do so now and then.
+SHARED = 4
 
 
 def read_weights(path: str | Path, own: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -42,11 +46,13 @@ def read_weights(path: str | Path, own: str = "") -> tuple[dict[str, Tensor], di
     if not path.is_file():
         raise UserError(f"{path} does not exist; name a run folder or a checkpoint ({LISTED}).")
     weights, said = _safetensors(path) if path.suffix == ".safetensors" else (_torch(path), {})
+    named = own or is_own(said.get("name", ""))
+    # Which estimator it is comes first, because making numbers float32 takes memory.
+    kind = {} if named else recognise({key: tuple(value.shape) for key, value in weights.items()}, str(path))
     weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
-    if own or is_own(said.get("name", "")):
+    if named:
         width = said.get("width", 0)
         return weights, {"name": own or said["name"], "width": width if isinstance(width, int) else 0}
-    kind = recognise({key: tuple(value.shape) for key, value in weights.items()}, str(path))
     counters = [key for key in shapes_of(**kind) if key.endswith(COUNTER)]  # files of before torch 0.4.1 have none
     return weights | {key: torch.zeros((), dtype=torch.int64) for key in counters if key not in weights}, kind
 
@@ -104,7 +110,7 @@ def _width(name: str, found: Shapes) -> int | None:
     for key, shape in narrow.items():
         for side, size in enumerate(shape):
             if size == 8 and wide[key][side] == 9 and len(found.get(key, ())) == len(shape):
-                return found[key][side]
+                return found[key][side] if found[key][side] <= WIDEST else None
     return None
 
 
@@ -134,6 +140,23 @@ def _torch(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"{path} has no weights under {' or '.join(ENTRIES)} (it has {names}); name a checkpoint of an estimator."
         )
+    _require_stored(weights, path)
     if all(key.startswith("module.") for key in weights):  # of torch.nn.DataParallel
         weights = {key.removeprefix("module."): value for key, value in weights.items()}
     return weights
+
+
+def _require_stored(weights: dict[str, Tensor], path: Path) -> None:
+    """UserError where tensors have more numbers than are in the file: one number may stand for all of a tensor."""
+    total = 0
+    for key, value in weights.items():
+        plain = value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
+        size = value.numel() * value.element_size()
+        if not plain or size > value.untyped_storage().nbytes():
+            raise UserError(f"{path}: {key[:60]} is no plain tensor of as many numbers as it says; save it again.")
+        total += size
+    if total > SHARED * path.stat().st_size:
+        raise UserError(
+            f"{path} holds {total:,} bytes of tensors in {path.stat().st_size:,} bytes, which share their numbers; "
+            "save a state_dict of plain tensors."
+        )

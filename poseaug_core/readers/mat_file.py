@@ -28,6 +28,10 @@ CLASSES = (CELL, STRUCT, CHAR, *NUMERIC)
 MAX_DEPTH = 24
 #: Arrays within arrays; MPII's annotations have some two million.
 MAX_ARRAYS = 20_000_000
+#: Arrays that any file may have, and then one for so many of its bytes; MPII's have six each, compressed.
+FEW_ARRAYS, BYTES_EACH = 100_000, 2
+#: What every empty array is.
+EMPTY = np.zeros((0, 0))
 #: So many arrays between two words to progress.
 OFTEN = 50_000
 
@@ -58,6 +62,7 @@ class _Reader:
         self.path, self.order, self.stored, self.progress = path, order, stored, progress
         self.two = struct.Struct(f"{order}2I")
         self.unpacked = self.arrays = 0
+        self.most = min(FEW_ARRAYS + stored // BYTES_EACH, MAX_ARRAYS)
 
     def variables(self, content: bytes, names: tuple[str, ...]) -> dict[str, Any]:
         """The variables of these names at the top level, where most are compressed."""
@@ -93,7 +98,7 @@ class _Reader:
         """
         self._count(depth)
         if not body:
-            return "", np.zeros((0, 0))
+            return "", EMPTY
         _, flags, body = self._part(body)
         kind = self.two.unpack(flags)[0] & 0xFF
         _, sizes, body = self._part(body)
@@ -120,13 +125,13 @@ class _Reader:
 
     def _count(self, depth: int) -> None:
         self.arrays += 1
-        if depth > MAX_DEPTH or self.arrays > MAX_ARRAYS:
+        if depth > MAX_DEPTH or self.arrays > self.most:
             raise UserError(
-                f"{self.path} nests arrays more than {MAX_DEPTH} deep or has more than {MAX_ARRAYS:,}, as no data set "
+                f"{self.path} nests arrays more than {MAX_DEPTH} deep or has more than {self.most:,}, as no data set "
                 "does; get it again from its source."
             )
         if self.arrays % OFTEN == 0:
-            tell(self.progress, min(self.arrays / MAX_ARRAYS, 0.5), f"{self.arrays:,} arrays read")
+            tell(self.progress, self.arrays / self.most / 2, f"{self.arrays:,} arrays read")
 
     def _numbers(self, body: memoryview, dims: tuple[int, ...]) -> np.ndarray:
         kind, raw, _ = self._part(body)

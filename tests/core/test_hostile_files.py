@@ -16,11 +16,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from scipy.io import savemat
 
+from poseaug_core.config import load_toml
 from poseaug_core.errors import UserError
 from poseaug_core.readers import limits, read_keypoints, read_poses
 from poseaug_core.readers.safe_pickle import MAX_STEPS, read_pickle
+from poseaug_core.weights import read_weights
 from tests.core import made_datasets as made
 from tests.core.bvh_people import bvh_text
 
@@ -529,6 +532,13 @@ def test_mat_arrays_that_are_not_what_they_say(tmp_path, compressed):
         refused(mat_file(tmp_path / "joints.mat", array, compressed), word, read=read_keypoints)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mat_cells_of_nothing(tmp_path, compressed):
+    """Eight bytes an array, a hundred times fewer compressed, and each would be an object."""
+    array = mat_array(1, (1_000_000, 1), struct.pack("<2I", 14, 0) * 1_000_000)
+    refused(mat_file(tmp_path / "joints.mat", array, compressed), read=read_keypoints, most=80 << 20)
+
+
 def test_mat_files_by_hand_are_read_where_they_are_right(tmp_path):
     """The files above are refused for what is wrong with them, not for a slip in how they are made."""
     joints = np.zeros((3, 14, 2))
@@ -538,7 +548,62 @@ def test_mat_files_by_hand_are_read_where_they_are_right(tmp_path):
     assert len(read_keypoints(mat_file(tmp_path / "joints.mat", array, True))) == 2
 
 
+# Checkpoints
+
+
+def test_checkpoints_of_one_number(tmp_path):
+    """A tensor of stride 0 has as many numbers as it likes."""
+    for name, tensor in (
+        ("stride", torch.zeros(1, dtype=torch.float16).expand(300_000, 300_000)),
+        ("sparse", torch.eye(3).to_sparse()),
+    ):
+        torch.save({"state_dict": {"first.weight": tensor}}, tmp_path / f"{name}.pth")
+        refused(tmp_path / f"{name}.pth", "no plain tensor", read=read_weights)
+    one = torch.zeros(30_000)
+    torch.save({"state_dict": {str(number): one for number in range(1000)}}, tmp_path / "same.pth")
+    refused(tmp_path / "same.pth", "share their numbers", read=read_weights)
+    torch.save({"state_dict": {"upscale.weight": torch.zeros(2**61, 0)}}, tmp_path / "wide.pth")
+    refused(tmp_path / "wide.pth", "no estimator known", read=read_weights, most=200 << 20)  # of modules of torch
+
+
+def test_checkpoints_that_unpack(tmp_path):
+    """torch's own reader unpacks deflated archives, also those in which zipfile finds something wrong."""
+    plain, bomb = tmp_path / "plain.pth", tmp_path / "bomb.pth"
+    torch.save({"state_dict": {"a": torch.zeros(5_000_000)}}, plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    good = bomb.read_bytes()
+    refused(bomb, "unpacks to", read=read_weights)
+    end = good.rindex(b"PK\x05\x06")
+    (first,) = struct.unpack_from("<I", good, end + 16)
+    asks = bytearray(good)
+    struct.pack_into("<H", asks, first + 6, 99)  # the version of zip that it takes to unpack the first entry
+    extra = bytearray(good)
+    length, more = struct.unpack_from("<2H", good, first + 28)
+    struct.pack_into("<H", extra, first + 30, more + 4)
+    struct.pack_into("<I", extra, end + 12, struct.unpack_from("<I", good, end + 12)[0] + 4)
+    at = first + 46 + length + more
+    extra[at:at] = struct.pack("<2H", 0x1234, 500)  # an extra field that says it is longer than it is
+    for damaged in (asks, extra):
+        bomb.write_bytes(damaged)
+        refused(bomb, "or damaged", read=read_weights)
+
+
 # Texts
+
+
+@pytest.mark.parametrize("content", ["a = " + "[" * 100_000, "seed = " + "9" * 5000], ids=["deep", "long"])
+def test_configurations(tmp_path, content):
+    (tmp_path / "run.toml").write_text(content)
+    refused(tmp_path / "run.toml", read=load_toml)
+
+
+def test_json_of_empty_objects(tmp_path, monkeypatch):
+    """Each takes twenty times its three bytes."""
+    monkeypatch.setattr(limits, "free_memory", lambda: 1 << 30)
+    (tmp_path / "many.json").write_bytes(b"[" + b"{}," * 7_000_000 + b"{}]")
+    refused(tmp_path / "many.json", "close other programs", read=read_keypoints)
 
 
 @pytest.mark.parametrize("content", ["[" * 1_000_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
