@@ -123,8 +123,9 @@ def checked(cls, values: dict[str, Any]):
 
 
 def did_you_mean(name: str, known) -> str:
-    """'; did you mean X?' for a name close to a known one, else where the known ones are listed."""
+    """'; did you mean X?' for names that begin so or one that is close, else where the known ones are listed."""
     import difflib
 
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else "; 'poseaug info settings' lists them all."
+    begun = [other for other in known if name and other.startswith(f"{name}_")][:3]
+    close = begun or difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else "; 'poseaug info settings' lists them all."

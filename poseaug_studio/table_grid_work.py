@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,17 @@ TITLES = {
     6: "Ablation of the discriminators",
     7: "Ablation of the part-aware KCS",
 }
+#: What the command line calls something, and what the page calls it.
+WORDS = {
+    r"a set --cross": "a Cross set",
+    r"a set --wild": "a Wild set",
+    r"--extra-2d": "an Extra 2D set",
+    r" Add --.*--data\.": " Choose one beside its name, on the left.",
+    r"; name the sets with --.*": "; choose another folder.",
+    r"; 'poseaug info settings' lists them all\.": "; the button beside Settings lists them all.",
+    r"--set ": "",
+    r"a table has an option of its own for it, --.*": "it has a field of its own.",
+}
 #: Tables whose rows name their estimators themselves.
 SEVERAL = (3, 4)
 
@@ -32,8 +44,9 @@ SEVERAL = (3, 4)
 class Asked:
     """A table as it is asked for.
 
-    data: a folder of data sets, or '' where sets names them: source, source_test, cross, wild. estimator: '' for all
-    that the table has. settings: 'epochs=8', ... runs: the folder of all run folders.
+    data: a folder of data sets, or '' where sets names source and source_test; those of cross, wild and extra_2d that
+    are named count over the folder's. estimator: '' for all that the table has.
+    settings: 'epochs=8', ... runs: the folder of all run folders.
     """
 
     number: int
@@ -98,7 +111,8 @@ def experiment_of(asked: Asked) -> Experiment:
     from poseaug_core.estimators.own import name_own
     from poseaug_core.tables import Setup, data_sets, experiment, parse_settings
 
-    named = {role: (spec,) if role.startswith("source") else spec for role, spec in asked.sets.items() if spec}
+    several = ("source", "source_test", "extra_2d")
+    named = {role: (spec,) if role in several else spec for role, spec in asked.sets.items() if spec}
     sets = data_sets(asked.data, **named)
     several = asked.number in SEVERAL
     estimator = name_own(asked.estimator) if asked.estimator and not several else "vpose"
@@ -168,6 +182,13 @@ def seeds_of(text: str) -> tuple[int, ...]:
     if not seeds or min(seeds) < 0:
         raise UserError(f"Seeds are {text!r}; list whole numbers with commas, for example 0, 1.")
     return seeds
+
+
+def in_window(sentence: str) -> str:
+    """What the command line says of a table, with the window's fields in place of flags."""
+    for pattern, words in WORDS.items():
+        sentence = re.sub(pattern, words, sentence)
+    return sentence
 
 
 def settings_of(text: str) -> tuple[str, ...]:

@@ -29,7 +29,17 @@ from poseaug_studio import library
 from poseaug_studio.runbar import clock
 from poseaug_studio.table_grid import TableGrid
 from poseaug_studio.table_grid_run import TableRun
-from poseaug_studio.table_grid_work import SEVERAL, TITLES, Asked, experiment_of, read_grid, seeds_of, settings_of
+from poseaug_studio.table_grid_work import (
+    SEVERAL,
+    TITLES,
+    Asked,
+    experiment_of,
+    in_window,
+    read_grid,
+    seeds_of,
+    settings_of,
+)
+from poseaug_studio.table_lines import SetLine, SettingsLine
 from poseaug_studio.theme import Theme
 
 if TYPE_CHECKING:
@@ -37,6 +47,12 @@ if TYPE_CHECKING:
 
 #: Milliseconds from the last edit to reading the table; seconds between two readings while it is trained.
 SETTLED, READ_EVERY = 500, 2.0
+#: Sets beside the source: their names on the page, and what they are for.
+SETS = {
+    "cross": ("Cross", "A set of other people and cameras, never trained on, as MPI-INF-3DHP in the paper"),
+    "wild": ("Wild", "A set from outside the laboratory, never trained on, as 3DPW in the paper"),
+    "extra_2d": ("Extra 2D", "2D poses without 3D, as MPII's: the rows of table 2 that train on more 2D poses"),
+}
 DEMO = {"source": "demo:source", "source_test": "demo:source_test", "cross": "demo:cross"}
 FOLDER, OTHER = "folder", "other"
 
@@ -78,14 +94,16 @@ class TablesPage(QWidget):
             self.preset.addItem(preset, preset)
         self.preset.setCurrentText("small_data")
         self.seeds = QLineEdit("0")
-        self.changes = QLineEdit(placeholderText="epochs=8, pretrain_epochs=6")
+        self.changes = SettingsLine(self.preset.currentData)
+        self.sets = {role: SetLine() for role in SETS}
         self.runs = QLineEdit(str(library.runs_folder() / "tables"))
         self._fill_estimators()
         self.number.currentIndexChanged.connect(self._fill_estimators)
+        self.number.currentIndexChanged.connect(self._return_to_training)
         self.data.activated.connect(self._choose_data)
         for box in (self.number, self.data, self.preset, self.estimator):
             box.currentIndexChanged.connect(self._changed)
-        for line in (self.seeds, self.changes, self.runs):
+        for line in (self.seeds, self.changes, self.runs, *self.sets.values()):
             line.textChanged.connect(self._changed)
 
     def _fill_data(self) -> None:
@@ -137,8 +155,11 @@ class TablesPage(QWidget):
             "Settings": "Any settings, for all runs: epochs=8, estimator_width=256",
             "Runs in": "Finished runs in this folder are read, others resumed",
         }
-        rows = (("Table", self.number), ("Data", self.data), ("Preset", self.preset), ("Estimator", self.estimator),
-                ("Seeds", self.seeds), ("Settings", self.changes), ("Runs in", self.runs))  # fmt: skip
+        tips |= {title: tip for title, tip in SETS.values()}
+        sets = ((SETS[role][0], line) for role, line in self.sets.items())
+        rows = (("Table", self.number), ("Data", self.data), *sets, ("Preset", self.preset),
+                ("Estimator", self.estimator), ("Seeds", self.seeds), ("Settings", self.changes),
+                ("Runs in", self.runs))  # fmt: skip
         for title, box in rows:
             form.addRow(QLabel(title, objectName="muted", toolTip=tips.get(title, "")), box)
         self.train = QPushButton("Run", objectName="primary", autoDefault=False)
@@ -190,10 +211,11 @@ class TablesPage(QWidget):
         runs = self.runs.text().strip()
         if not runs:
             raise UserError("No folder is named for the runs; name one.")
+        named = {role: line.text().strip() for role, line in self.sets.items() if line.text().strip()}
         return Asked(
             number=self.number.currentData(),
             data=data if kind == FOLDER else "",
-            sets={} if kind == FOLDER else data,
+            sets=named if kind == FOLDER else data | named,
             preset=self.preset.currentData(),
             estimator=self.estimator.currentData(),
             seeds=seeds_of(self.seeds.text()),
@@ -210,11 +232,18 @@ class TablesPage(QWidget):
             self.data.insertItem(0, "Sets of the table in training", wanted)
             found = 0
         self.data.setCurrentIndex(found)
+        for role, line in self.sets.items():
+            line.setText(asked.sets.get(role, "") if asked.data else "")
         self.preset.setCurrentText(asked.preset)
         self.estimator.setCurrentIndex(self.estimator.findData(asked.estimator))
         self.seeds.setText(", ".join(map(str, asked.seeds)))
         self.changes.setText(", ".join(asked.settings))
         self.runs.setText(asked.runs)
+
+    def _return_to_training(self) -> None:
+        """Other tables can be looked at meanwhile; that in training is shown as it is trained."""
+        if self.run.running and self.number.currentData() == self.run.asked.number:
+            self._take(self.run.asked)
 
     def _changed(self) -> None:
         self._say("")
@@ -253,7 +282,7 @@ class TablesPage(QWidget):
         self._known, self.experiment, self._read_at = asked, experiment, time.monotonic()
         self.title.setText(grid.title)
         self.grid.show_grid(grid, self._trains_this())
-        self.notes.setText("\n".join(grid.notes))
+        self.notes.setText("\n".join(map(in_window, grid.notes)))
         share = sum(c.progress for _, _, cells in grid.rows for c in cells if c.runs)
         count = sum(bool(c.runs) for _, _, cells in grid.rows for c in cells)
         self.progress.setValue(round(1000 * share / max(count, 1)))
@@ -268,7 +297,7 @@ class TablesPage(QWidget):
         self.notes.setText("")
         self.words.setText("")
         self.progress.setValue(0)
-        self._say(sentence)
+        self._say(in_window(sentence))
         self._show_buttons()
 
     def _say(self, sentence: str, good: bool = False) -> None:
@@ -297,9 +326,12 @@ class TablesPage(QWidget):
             text = "Go on" if begun else "Run"
         self.train.setText(text)
         done = grid is not None and grid.complete
+        self.train.setVisible(run.running or not done)
         self.train.setEnabled((run.running and not run.stopping) or (not run.running and grid is not None and not done))
         self.export.setEnabled(grid is not None)
-        self.runs.setEnabled(not run.running)
+        lines = (self.data, self.preset, self.estimator, self.seeds, self.changes, self.runs, *self.sets.values())
+        for part in lines:
+            part.setEnabled(not run.running)
 
     def _toggle(self) -> None:
         if self.run.running:

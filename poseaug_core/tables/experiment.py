@@ -162,7 +162,10 @@ def _fitting(table: Table, setup: Setup) -> tuple[Table, list[str]]:
         wanted, used = KEYPOINTS[table.keypoints], KEYPOINTS[chosen]
         left_out.append(f"The paper's table has 2D poses from {wanted}; here they are from {used}.")
     if not columns:
-        raise UserError(f"Nothing is left of table {table.number}: {' '.join(dict.fromkeys(left_out))}")
+        lacking = list(dict.fromkeys(column.role for column in table.columns if not there[column.role]))
+        flags, files = (" or ".join(form.format(role) for role in lacking) for form in ("--{} SPEC", "{}.h5"))
+        remedy = f" Add {flags}, or {files} to the folder of --data." if lacking else ""
+        raise UserError(f"Nothing is left of table {table.number}: {' '.join(dict.fromkeys(left_out))}{remedy}")
     return replace(table, columns=tuple(columns), rows=tuple(rows)), list(dict.fromkeys(left_out))
 
 

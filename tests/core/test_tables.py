@@ -106,7 +106,7 @@ def test_what_the_data_lack_is_left_out_and_said():
     assert "from HR; here they are from GT" in one.left_out[0]
     four = experiment(4, Setup(less))
     assert [column.keypoints for column in four.table.columns] == ["gt", "gt"] and len(four.left_out) == 3
-    with pytest.raises(UserError, match="Nothing is left of table 3.*--wild"):
+    with pytest.raises(UserError, match="Nothing is left of table 3.*Add --wild SPEC, or wild.h5 to"):
         experiment(3, Setup(less))
 
 

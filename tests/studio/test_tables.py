@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 
+from poseaug_core.config import PRESETS, SETTINGS
 from poseaug_core.errors import UserError
 from poseaug_core.palette import DARK, LIGHT
 from poseaug_core.runs import Run
@@ -188,7 +191,8 @@ def test_run_and_pause_by_one_button(qtbot, page, tmp_path):
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [("seeds", "x", "Seeds are 'x'"), ("changes", "epochs", "epochs has no '='"), ("changes", "epoks=2", "epochs"),
-     ("changes", "epochs=-1", "epochs is -1")],
+     ("changes", "epochs=-1", "epochs is -1"), ("changes", "pretrain=1", "did you mean 'pretrain_epochs' or"),
+     ("changes", "zzz=1", "the button beside Settings")],
 )  # fmt: skip
 def test_what_cannot_be_run_is_said_before_it_is_run(qtbot, page, field, text, words):
     getattr(page, field).setText(text)
@@ -218,3 +222,45 @@ def test_a_window_with_a_table_in_training_stops_it_before_it_closes(qtbot, wind
     assert window.isVisible()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
     assert (tmp_path / "asked.stopped").exists()
+
+
+def test_sets_beside_the_source_are_named_on_the_page(qtbot, page):
+    page.sets["cross"].setText("demo:cross")
+    page.data.setCurrentIndex(page.data.findText("The demo's people"))
+    page.number.setCurrentIndex(page.number.findData(3))
+    qtbot.waitUntil(lambda: "Nothing is left of table 3" in page.message.text(), timeout=60_000)
+    assert "a Wild set" in page.message.text() and "--" not in page.message.text()
+    page.sets["wild"].setText("demo:source_test")
+    qtbot.waitUntil(lambda: page.grid.grid is not None and "Table 3" in page.grid.grid.title, timeout=60_000)
+    words = page.asked().arguments()
+    assert words[words.index("--wild") + 1] == "demo:source_test"
+
+
+def test_settings_are_listed_with_their_help_and_written_by_a_click(qtbot, page):
+    menu = page.changes.listed()
+    epochs = next(action for action in menu.findChildren(QAction) if action.text().endswith("\tpretrain_epochs"))
+    assert epochs.toolTip() == SETTINGS["pretrain_epochs"].help
+    page.changes.setText("batch_size=8")
+    epochs.trigger()
+    value = PRESETS["small_data"].get("pretrain_epochs", SETTINGS["pretrain_epochs"].default)
+    assert page.changes.text() == f"batch_size=8, pretrain_epochs={value}"
+    assert page.changes.line.selectedText() == str(value)
+
+
+def test_what_is_asked_stays_while_it_trains(qtbot, page, tmp_path):
+    fields = (page.data, page.preset, page.estimator, page.seeds, page.changes, page.runs, page.sets["wild"])
+    qtbot.mouseClick(page.train, Qt.MouseButton.LeftButton)
+    assert not any(field.isEnabled() for field in fields) and page.number.isEnabled()
+    qtbot.waitUntil(lambda: (tmp_path / "asked.ready").exists(), timeout=20_000)
+    page.number.setCurrentIndex(page.number.findData(4))  # another is looked at meanwhile
+    page.number.setCurrentIndex(page.number.findData(6))
+    assert page.asked() == page.run.asked
+    qtbot.mouseClick(page.train, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.run.running, timeout=20_000)
+    assert all(field.isEnabled() for field in fields)
+
+
+def test_a_finished_table_offers_nothing_to_run(qtbot, page):
+    page.grid.show_grid(replace(page.grid.grid, done=page.grid.grid.jobs), False)
+    page._show_buttons()
+    assert page.train.isHidden() and page.export.isEnabled()
