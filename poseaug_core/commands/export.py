@@ -88,7 +88,7 @@ def pairs(run, out, count, seed, as_json) -> None:
     dropped = len(source) - len(made)
     result = {"written": str(written), "pairs": len(made), "of": len(source)}
     result |= {"dropped_because": DROPPED[run.config.keep_rule]} if dropped else {}
-    why = f"; of {dropped:,} {DROPPED[run.config.keep_rule]}" if dropped else ""
+    why = f" kept; {dropped:,} dropped, where {DROPPED[run.config.keep_rule]}" if dropped else ""
     _say(result, f"{len(made):,} of {len(source):,} pairs{why}", as_json)
 
 
