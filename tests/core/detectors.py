@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from poseaug_core.geometry import project
-from poseaug_core.keypoint_maps import HEAD_FROM, LAYOUTS
+from poseaug_core.keypoint_maps import HEAD_FROM
 from poseaug_core.motion.actions import SOURCE_ACTIONS
 from poseaug_core.motion.demo import perform
 from poseaug_core.motion.rigs import LAB
@@ -14,6 +14,30 @@ from poseaug_core.skeleton import HUMAN16
 
 SIZE = (1280, 720)
 J = {name: number for number, name in enumerate(HUMAN16.names)}
+#: What each joint of a format is, in its order, by the format's own documentation and never by our tables.
+COCO = (
+    "nose, left eye, right eye, left ear, right ear, left shoulder, right shoulder, left elbow, right elbow, "
+    "left wrist, right wrist, left hip, right hip, left knee, right knee, left ankle, right ankle"
+)
+HALPE = f"{COCO}, head, thorax, pelvis" + ", foot" * 6
+UPPER = "nose, thorax, right shoulder, right elbow, right wrist, left shoulder, left elbow, left wrist"
+LEGS = "right hip, right knee, right ankle, left hip, left knee, left ankle"
+FACE = "right eye, left eye, right ear, left ear"
+H36M_ARMS = "left shoulder, left elbow, left wrist, right shoulder, right elbow, right wrist"
+JOINTS = {
+    "coco17": COCO,
+    "coco133": COCO + ", other" * 116,
+    "halpe26": HALPE,
+    "halpe136": HALPE + ", other" * 110,
+    "openpose25": f"{UPPER}, pelvis, {LEGS}, {FACE}" + ", foot" * 6,
+    "openpose18": f"{UPPER}, {LEGS}, {FACE}",
+    "h36m17": f"pelvis, {LEGS}, spine, thorax, neck, head, {H36M_ARMS}",
+    "h36m16": f"pelvis, {LEGS}, spine, thorax, head, {H36M_ARMS}",
+    "mpii16": (
+        "right ankle, right knee, right hip, left hip, left knee, left ankle, pelvis, thorax, upper neck, head, "
+        "right wrist, right elbow, right shoulder, left shoulder, left elbow, left wrist"
+    ),
+}
 
 
 def moving_uv(frames: int = 12, action: str = "kick") -> np.ndarray:
@@ -37,21 +61,21 @@ def pixels(uv: np.ndarray, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 def detected(points: np.ndarray, layout: str, confidence: float = 0.9) -> np.ndarray:
     """(n, k, 3) x, y, confidence of our joints (n, 16, 2) as a layout has them, a face around the head."""
-    found = LAYOUTS[layout]
-    out = np.full((len(points), found.count, 3), confidence)
-    out[..., :2] = points[:, :1]  # feet, hands and the like, which we do not read
-    for name, numbers in found.joints.items():
-        if len(numbers) == 1:
-            out[:, numbers[0], :2] = points[:, J[name]]
+    names = JOINTS[layout].split(", ")
+    out = np.full((len(points), len(names), 3), confidence)
     thorax, head = points[:, J["thorax"]], points[:, J["head"]]
-    for feature, numbers in found.face.items():
-        place = thorax + (head - thorax) / HEAD_FROM[feature]
-        for number, shift in zip(numbers, (4, -4) if len(numbers) > 1 else (0,), strict=True):
-            out[:, number, :2] = place + (shift, 0)
-    if layout == "h36m17":
-        out[:, 9, :2] = (thorax + head) / 2
-    if layout == "mpii16":
-        out[:, 8, :2] = thorax
+    for number, name in enumerate(names):
+        side, _, feature = name.rpartition(" ")
+        if name in J:
+            place = points[:, J[name]]
+        elif feature in ("nose", "eye", "ear"):
+            beyond = HEAD_FROM["nose" if feature == "nose" else f"{feature}s"]
+            place = thorax + (head - thorax) / beyond + ({"left": 4, "right": -4}.get(side, 0), 0)
+        elif feature == "neck":
+            place = thorax if side else (thorax + head) / 2
+        else:  # feet, hands and the like, which we do not read
+            place = points[:, 0]
+        out[:, number, :2] = place
     return out
 
 
