@@ -39,12 +39,12 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
 
 def read_meta(path: str | Path) -> dict[str, Any]:
     """The meta of a checkpoint alone, from the file's header. Raises UserError."""
-    with _opened(path) as file:
+    with _opened(path, "numpy") as file:  # which needs no torch
         return json.loads(file.metadata()["meta"])
 
 
 @contextmanager
-def _opened(path: str | Path):
+def _opened(path: str | Path, framework: str = "pt"):
     """The open file; whatever is wrong with it, also while it is read, becomes a UserError."""
     from safetensors import SafetensorError, safe_open
 
@@ -52,7 +52,7 @@ def _opened(path: str | Path):
     if not path.is_file():
         raise UserError(f"{path} does not exist; name a run folder or a .safetensors file in its checkpoints folder.")
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, framework) as file:
             if "meta" not in (file.metadata() or {}):
                 raise KeyError("meta")
             yield file

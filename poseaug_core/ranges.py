@@ -60,7 +60,7 @@ class EvolutionRanges:
     """Rates and ranges; names in brackets are the release's, whose defaults they have."""
 
     evolution_size: float = setting(
-        3.0, "size", "Offspring for each source pose; the release stops at 1.5.",
+        3.0, "offspring per pose", "Offspring for each source pose; the release stops at 1.5.",
         group=EVOLUTION, where=BRED, low=0.1, high=100.0,
     )  # fmt: skip
     evolution_pairs: float = setting(

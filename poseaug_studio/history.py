@@ -132,6 +132,12 @@ def phases(config: Config, poses: int) -> list[Span]:
     return spans
 
 
+def phase_names(config: Config) -> dict[str, str]:
+    """The phases of a run of this config in words: the one after pre-training is named after what augments."""
+    names = {"poseaug": "PoseAug", "evolution": "Evolution", "random": "Random views", "none": "Training"}
+    return {"pretrain": "Pre-training", "warm-up": "Warm-up", "poseaug": names[config.augmentation]}
+
+
 def change(entry: dict) -> str:
     """'beta BA: schedule -> 6' for an entry of the control log."""
     say = lambda v: "schedule" if v is None else f"{v:g}" if isinstance(v, float) else str(v).lower()  # noqa: E731

@@ -14,6 +14,7 @@ from PySide6.QtCore import QSettings
 from poseaug_core.config import SETTINGS, Config, load_toml
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS
+from poseaug_studio.history import phases
 
 KEY, KEPT = "recent", 12
 
@@ -23,9 +24,10 @@ def runs_folder() -> Path:
     return Path(os.environ.get("POSEAUG_RUNS") or Path.home() / "poseaug-runs")
 
 
-def new_folder(name: str) -> Path:
-    """A run folder that does not exist yet: NAME-month-day-hour-minute, with a number where that is taken."""
-    base = runs_folder() / f"{name}-{time.strftime('%m%d-%H%M')}"
+def new_folder(name: str, inside: Path | None = None) -> Path:
+    """A run folder that does not exist yet, in the folder of runs or another: NAME-month-day-hour-minute, with a number
+    where that is taken."""
+    base = (inside or runs_folder()) / f"{name}-{time.strftime('%m%d-%H%M')}"
     path, count = base, 1
     while path.exists():
         count += 1
@@ -40,16 +42,18 @@ def name_of(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the start page lists it. error: the last MPJPE on the source test set, mm."""
+    """A run as the start page lists it. error: the last MPJPE on the source test set, mm. state: see state_of."""
 
     folder: Path
     changed: float
     error: float | None
+    state: str = ""
 
     @property
     def words(self) -> str:
         parts = [] if self.error is None else [f"{self.error:.1f} mm"]
-        return " \u00b7 ".join([*parts, ago(time.time() - self.changed)])
+        state = [self.state] if self.state else []
+        return " \u00b7 ".join([*state, *parts, ago(time.time() - self.changed)])
 
 
 def remember(folder: Path, settings: QSettings) -> None:
@@ -73,7 +77,28 @@ def recent(settings: QSettings) -> list[Entry]:
 def entry(folder: Path) -> Entry:
     metrics = folder / "metrics.jsonl"
     changed = (metrics if metrics.exists() else folder).stat().st_mtime
-    return Entry(folder, changed, last_error(metrics))
+    return Entry(folder, changed, last_error(metrics), state_of(folder))
+
+
+def state_of(folder: Path) -> str:
+    """'training', 'finished', 'stopped at 13 %' or 'failed at 13 %' of its steps, '' for a run that cannot be read."""
+    from poseaug_core.checkpoints import read_meta
+    from poseaug_core.runs import Run
+
+    try:
+        run = Run.open(folder)
+        if run.being_written():
+            return "training"
+        if run.finished:
+            return "finished"
+        word = "failed" if run.failure() is not None else "stopped"
+        if "latest" not in run.checkpoints():
+            return f"{word} at the start"
+        step = read_meta(run.path / "checkpoints" / "latest.safetensors")["step"]
+        end = phases(run.config, run.data["sets"]["source"]["poses"])[-1].stop
+        return f"{word} at {100 * step / end:.0f} %"
+    except (UserError, OSError, KeyError, IndexError, TypeError, ValueError):
+        return ""
 
 
 def last_error(metrics: Path) -> float | None:
@@ -102,12 +127,14 @@ def last_errors(metrics: Path) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Known:
-    """A run as the library lists it. errors: the last MPJPE by set, mm; the source's test set comes first."""
+    """A run as the library lists it. errors: the last MPJPE by set, mm; the source's test set comes first. state: see
+    state_of."""
 
     folder: Path
     config: Config
     errors: dict[str, float]
     changed: float
+    state: str
 
     @property
     def estimator(self) -> str:
@@ -165,7 +192,7 @@ def known_run(folder: Path) -> Known | None:
         changed = (metrics if metrics.exists() else folder).stat().st_mtime
     except (UserError, OSError):
         return None
-    return Known(folder, config, last_errors(metrics), changed)
+    return Known(folder, config, last_errors(metrics), changed, state_of(folder))
 
 
 def sets_of(folder: Path) -> dict[str, str]:

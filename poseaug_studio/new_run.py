@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDoubleSpinBox,
+    QFileDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -28,6 +29,7 @@ from poseaug_core.config import PRESETS, SETTINGS, Config, make_config
 from poseaug_core.demo import LAPTOP
 from poseaug_core.errors import UserError
 from poseaug_studio import library
+from poseaug_studio.history import phase_names
 from poseaug_studio.opening import ARRAYS, MOTION, convert, is_motion, poses_in
 from poseaug_studio.presets_view import WORDS, show_presets
 from poseaug_studio.session import Session
@@ -50,12 +52,12 @@ MORE = ("fix_trunk", "swap_bone_lengths", "gan_scale", "extra_share", "beta_ba_s
 
 
 class NewRunDialog(QDialog):
-    """``begun`` carries (Config, name of the run) once the data is ready.
+    """``begun`` carries (Config, name of the run, its new folder) once the data is ready.
 
     base: the config of a run that is made again with changes; its source is then in ``paths``.
     """
 
-    begun = Signal(object, str)
+    begun = Signal(object, str, object)
 
     def __init__(
         self, paths: list[Path], session: Session, theme: Theme, parent: QWidget | None = None,
@@ -88,11 +90,16 @@ class NewRunDialog(QDialog):
         self.pretraining = QSpinBox(minimum=0, maximum=10_000, value=LENGTHS[0], suffix=" epochs")
         self.epochs = QSpinBox(minimum=0, maximum=10_000, value=LENGTHS[1], suffix=" epochs")
         kinds = " ".join(f"*{ending}" for ending in (*ARRAYS, *MOTION))
+        for box in (self.pretraining, self.epochs):
+            box.valueChanged.connect(lambda n, box=box: box.setSuffix(" epoch" if n == 1 else " epochs"))
         self.cross = SetsField(SETTINGS["cross"], self.theme, f"Poses and motion capture ({kinds});;All files (*)")
         flat = "2D poses (*.npz *.h5 *.hdf5 *.mat *.json);;All files (*)"
         own = {"estimator": EstimatorField(self.theme), "extra_2d": SetsField(SETTINGS["extra_2d"], self.theme, flat)}
         self.method, self.more = SettingsForm(METHOD, self.theme, own), SettingsForm(MORE, self.theme)
+        self.runs = library.runs_folder()
         self.where = QLabel(objectName="muted", wordWrap=True)
+        self.change = QPushButton("Change\u2026", autoDefault=False, toolTip="Choose the folder that the run goes into")
+        self.change.clicked.connect(self._choose_runs)
         self.name.textChanged.connect(self._say_where)
         self._say_where()
         known = None if self.motion else poses_in(first)
@@ -140,11 +147,27 @@ class NewRunDialog(QDialog):
         except UserError:
             return
         self.message.setText("")
+        self.epochs_label.setText(phase_names(config)["poseaug"])
         self.method.show_read(config)
         self.more.show_read(config)
 
     def _say_where(self) -> None:
-        self.where.setText(f"{library.runs_folder() / self.name.text().strip()}-month-day-time")
+        self.folder = library.new_folder(self.name.text().strip(), self.runs)
+        self.where.setText(str(self.folder))
+
+    def _choose_runs(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Write the run into", str(self.runs))
+        if name:
+            self.runs = Path(name)
+            self._say_where()
+
+    def _say_running(self) -> None:
+        """What this run would end."""
+        session = self.session
+        self.ending.setVisible(session.running)
+        if session.running:
+            at = f"{session.folder.name} is training at step {session.status.step:,}"
+            self.ending.setText(f"{at}: it will be stopped, and can be resumed from the library.")
 
     def _arrange(self) -> None:
         head = QLabel(self._words())
@@ -161,10 +184,15 @@ class NewRunDialog(QDialog):
         rows = [("Name", self.name)]
         if self.motion:
             rows += [("Filmed by", self.rig), ("Frame rate", self.fps)]
-        rows += [("Preset", preset), ("Size", self.size), ("Pre-training", self.pretraining), ("PoseAug", self.epochs)]
-        rows += [("Also evaluate on", self.cross), ("Written to", self.where)]
+        rows += [("Preset", preset), ("Estimator size", self.size)]
+        rows += [("Pre-training", self.pretraining), ("PoseAug", self.epochs)]
+        into = QHBoxLayout(spacing=8)
+        into.addWidget(self.where, 1)
+        into.addWidget(self.change)
+        rows += [("Also evaluate on", self.cross), ("Written to", into)]
         for title, box in rows:
             form.addRow(QLabel(title, objectName="muted"), box)
+        self.epochs_label = form.labelForField(self.epochs)
         self.open_more = QToolButton(text="More settings", checkable=True, objectName="quiet")
         self.open_more.setStyleSheet(f"color: {self.theme.accent}; padding: 0;")
         self.open_more.toggled.connect(self.more.setVisible)
@@ -190,6 +218,10 @@ class NewRunDialog(QDialog):
         self.train.clicked.connect(self._begin)
         cancel = QPushButton("Cancel", autoDefault=False)
         cancel.clicked.connect(self.close)
+        self.ending = QLabel(wordWrap=True)
+        self.ending.setStyleSheet(f"color: {self.theme.warning};")
+        self.session.status_changed.connect(self._say_running)
+        self._say_running()
         buttons = QHBoxLayout(spacing=8)
         buttons.addWidget(self.message, 1)
         buttons.addWidget(cancel)
@@ -198,6 +230,7 @@ class NewRunDialog(QDialog):
         outer.setContentsMargins(24, 20, 20, 16)
         outer.addWidget(head)
         outer.addWidget(scroll, 1)
+        outer.addWidget(self.ending)
         outer.addLayout(buttons)
         self.resize(900, 560)
         self.train.setDefault(True)
@@ -258,7 +291,7 @@ class NewRunDialog(QDialog):
         if not self.motion:
             self._begun(config, self.paths[0], name)
             return
-        out = library.runs_folder() / "data" / f"{name}-{config.rig}.h5"
+        out = self.runs / "data" / f"{name}-{config.rig}.h5"
         paths, fps, seed = self.paths, self.fps.value(), config.data_seed
         job = self.session.background(
             f"Converting {name}", lambda progress: convert(paths, config.rig, fps, seed, out, progress)
@@ -270,5 +303,6 @@ class NewRunDialog(QDialog):
 
     def _begun(self, config: Config, source: Path, name: str) -> None:
         named = self.base.source if self.base is not None else str(source)
-        self.begun.emit(replace(config, source=named), name)
+        folder = library.new_folder(name, self.runs) if self.folder.exists() else self.folder
+        self.begun.emit(replace(config, source=named), name, folder)
         self.close()

@@ -6,12 +6,13 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout
 
+from poseaug_core.config import Config
 from poseaug_core.live import ENDED, Status
 from poseaug_studio import icons
+from poseaug_studio.history import phase_names
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
-PHASES = {"pretrain": "Pre-training", "poseaug": "PoseAug"}
 STAGES = {"pretrain": "estimator on real pairs", "warm-up": "warm-up: augmentor and discriminators"}
 STATES = {
     "idle": "Ready", "preparing": "Preparing", "running": "Training", "paused": "Paused", "finished": "Finished",
@@ -33,6 +34,7 @@ class RunBar(QFrame):
         self.setFixedHeight(52)
         self.status = Status(state="idle")
         self.resumable = False
+        self.phases = phase_names(Config())
         self._sign = ("", "")
         self.asked = ""  # what was clicked and is not yet acknowledged by the trainer
         self.train = QPushButton("Train", objectName="primary", minimumWidth=92)
@@ -87,6 +89,11 @@ class RunBar(QFrame):
         self.stop.setIcon(icons.icon("stop", theme.bad, faded))
         self.show_status(self.status, self.resumable)
 
+    def show_config(self, config: Config) -> None:
+        """Name the phases as they are in a run of this config."""
+        self.phases = phase_names(config)
+        self._show_words()
+
     def show_status(self, status: Status, resumable: bool = False) -> None:
         """resumable: whether a run that ended can go on."""
         self.status, self.resumable = status, resumable
@@ -128,7 +135,7 @@ class RunBar(QFrame):
         self.phase.setText(
             s.message
             if s.state == "preparing" and s.message
-            else PHASES.get(s.phase, "No run yet" if s.state == "idle" else "")
+            else self.phases.get(s.phase, "No run yet" if s.state == "idle" else "")
         )
         stage = STAGES.get(s.stage, s.stage)
         epoch = f"epoch {min(s.epoch + 1, s.epochs)}/{s.epochs}" if s.epochs else ""

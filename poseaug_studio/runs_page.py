@@ -32,7 +32,10 @@ from poseaug_studio.theme import Theme
 if TYPE_CHECKING:
     from poseaug_studio.session import Session
 
-COLUMNS = ("Run", "Estimator", "Augmentation", "Discriminators", "Preset", "Data", "Source, mm", "Cross, mm", "Changed")
+COLUMNS = (
+    "Run", "Estimator", "Augmentation", "Discriminators", "Preset", "Data", "Source, mm", "Cross, mm", "State",
+    "Changed",
+)  # fmt: skip
 RUN = Qt.ItemDataRole.UserRole + 1
 
 
@@ -128,7 +131,7 @@ class RunsPage(QWidget):
         for row, run in enumerate(known):
             cells = [(run.folder.name,), (run.estimator,), (run.augmentation,), (run.discriminators,),
                      (run.config.preset,), (run.source,), _error(run.source_error), _error(run.cross_error),
-                     (library.ago(now - run.changed), -run.changed)]  # fmt: skip
+                     (run.state,), (library.ago(now - run.changed), -run.changed)]  # fmt: skip
             for column, cell in enumerate(cells):
                 item = Sortable(cell[0], cell[-1])
                 item.setData(RUN, run)
@@ -139,7 +142,7 @@ class RunsPage(QWidget):
                     item.setForeground(QColor(self.theme.muted))
                 self.table.setItem(row, column, item)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(8, Qt.SortOrder.AscendingOrder)
+        self.table.sortByColumn(9, Qt.SortOrder.AscendingOrder)
         self._filter()
         self._show_buttons()
 

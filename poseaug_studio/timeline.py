@@ -18,14 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from poseaug_core.config import Config
 from poseaug_studio import icons
-from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, Mark
+from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, Mark, phase_names
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
 SPEEDS = {"5/s": 5, "10/s": 10, "20/s": 20}
 PAD = 10
-NAMES = {"pretrain": "Pre-training", "warm-up": "Warm-up", "poseaug": "PoseAug"}
 
 
 class Track(QWidget):
@@ -39,6 +39,7 @@ class Track(QWidget):
         self.steps: list[int] = []
         self.marks: list[Mark] = []
         self.history = History()
+        self.names = phase_names(Config())
         self.shown: int | None = None
         self.total = 0
         self.dragging = False
@@ -127,7 +128,7 @@ class Track(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(mix(t.surface, tint, 0.26)))
             painter.drawRoundedRect(QRectF(left, 16, max(right - left - 1, 1), 14), 3, 3)
-            name = NAMES.get(span.name, span.name)
+            name = self.names.get(span.name, span.name)
             if painter.fontMetrics().horizontalAdvance(name) < right - left - 8:
                 painter.setPen(QColor(mix(tint, t.text, 0.35)))
                 painter.drawText(QRectF(left + 2, 0, right - left, 14), Qt.AlignmentFlag.AlignLeft, name)
@@ -232,6 +233,11 @@ class Timeline(QFrame):
             button.setIcon(icons.icon(name, theme.text, faded))
         self._show()
 
+    def show_config(self, config: Config) -> None:
+        """Name the phases as they are in a run of this config."""
+        self.track.names = phase_names(config)
+        self.track.update()
+
     def show_history(self, history: History, total: int) -> None:
         """total: steps of the whole run, so that the line shows what is still to come."""
         self.track.history, self.track.steps, self.track.total = history, history.steps, total
@@ -256,7 +262,9 @@ class Timeline(QFrame):
             words = f"<b>Step {shown}</b><br><span style='color:{t.muted}'>history, {behind} behind</span>"
         elif self.training:
             head = f"<b style='color:{t.good}'>\u25cf Live</b>"
-            words = f"{head}<br><span style='color:{t.muted}'>{len(steps)} snapshots</span>"
+            words = (
+                f"{head}<br><span style='color:{t.muted}'>{len(steps)} snapshot{'' if len(steps) == 1 else 's'}</span>"
+            )
         elif steps:
             words = f"<b>Last snapshot</b><br><span style='color:{t.muted}'>step {steps[-1]} of history</span>"
         else:

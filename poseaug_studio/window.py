@@ -84,7 +84,8 @@ class StudioWindow(QMainWindow):
         s, w = self.session, self.workspace
         s.snapshot_changed.connect(self._show_snapshot)
         s.status_changed.connect(self._show_status)
-        s.config_changed.connect(w.show_config)
+        for part in (w, w.runbar, w.timeline):
+            s.config_changed.connect(part.show_config)
         s.controls_changed.connect(w.knobs.show_controls)
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
@@ -92,6 +93,7 @@ class StudioWindow(QMainWindow):
         s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
         s.cleared.connect(self._clear)
         s.stopping.connect(w.runbar.show_stopping)
+        s.stopping.connect(self._tell_stopped)
         s.ended.connect(self._ended)
         s.failed.connect(self.banner.tell)
         w.knobs.held.connect(s.hold)
@@ -170,6 +172,12 @@ class StudioWindow(QMainWindow):
         what = "demo" if self.session.config.source.startswith("demo:") else "poses"
         loading = not status.message or status.message == "loading"
         return f"Loading the {what}\u2026" if loading else f"{status.message[:1].upper()}{status.message[1:]}\u2026"
+
+    def _tell_stopped(self) -> None:
+        """Of a training that ends because another run begins or is opened."""
+        if not self.closing:
+            name, step = self.session.folder.name, self.session.status.step
+            self.banner.tell(f"{name} was stopped at step {step:,}; it can be resumed from the library.", "note")
 
     def _ended(self) -> None:
         if self.closing:

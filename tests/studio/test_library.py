@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from poseaug_core.config import make_config, save_toml
 from poseaug_core.controls import Controls
 from poseaug_studio import library
+from poseaug_studio.history import phases
 from poseaug_studio.new_run import NewRunDialog
 from poseaug_studio.runs_page import COLUMNS
 from tests.studio.conftest import FakeRun
@@ -137,3 +138,22 @@ def test_a_run_is_deleted_unless_it_is_shown_or_trained(qtbot, page, session, tr
     qtbot.waitUntil(lambda: "whole" not in shown(page), timeout=20_000)
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["evolution", "paper", "plain"]
     session.folder = None
+
+
+def test_what_became_of_a_run_is_told(tmp_path):
+    from poseaug_core.runs import Run
+
+    config = make_config(pretrain_epochs=1, epochs=4, warmup_epochs=0, batch_size=100)
+    run = Run.create(tmp_path / "a", config, {"sets": {"source": {"poses": 1000}}})
+    assert library.state_of(tmp_path / "a") == "training"
+    end = phases(config, 1000)[-1].stop
+    position = {"phase": "poseaug", "epoch": 0}
+    run.save_checkpoint("latest", {}, {"step": end // 2, "position": position})
+    run.close()
+    assert library.state_of(tmp_path / "a") == f"stopped at {100 * (end // 2) / end:.0f} %"
+    assert library.entry(tmp_path / "a").words.startswith("stopped at")
+    run.save_failure("It broke.")
+    assert library.known_run(tmp_path / "a").state.startswith("failed at")
+    run.save_checkpoint("latest", {}, {"step": end, "position": {"phase": "done", "epoch": 4}})
+    assert library.state_of(tmp_path / "a") == "finished"
+    assert library.state_of(tmp_path / "missing") == ""

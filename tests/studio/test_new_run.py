@@ -117,8 +117,9 @@ def test_a_run_made_again_keeps_all_that_was_not_changed(qtbot, session):
     choose(dialog, "estimator", "vpose")
     begun = []
     dialog.begun.connect(lambda *given: begun.append(given))
+    folder = Path(dialog.where.text())
     qtbot.mouseClick(dialog.train, Qt.MouseButton.LeftButton)
-    assert begun == [(replace(base, estimator="vpose"), "again")]
+    assert begun == [(replace(base, estimator="vpose"), "again", folder)]
 
 
 def test_the_link_shows_what_the_preset_changes(qtbot, dialog):
@@ -170,3 +171,41 @@ def test_values_are_said_as_people_say_them():
         "its schedule", "on", "off", "none", "0.5", "mixed",
     ]  # fmt: skip
     assert value_words(3, True, "epochs") == "3 epochs" and value_words(3, False) == "not read"
+
+
+def test_where_the_run_goes_can_be_changed_and_is_its_real_folder(qtbot, session, tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEAUG_RUNS", str(tmp_path / "runs"))
+    dialog = make(qtbot, session, tmp_path / "people.h5")
+    assert Path(dialog.where.text()).parent == tmp_path / "runs"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(
+        "poseaug_studio.new_run.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "elsewhere")
+    )
+    qtbot.mouseClick(dialog.change, Qt.MouseButton.LeftButton)
+    told = Path(dialog.where.text())
+    assert told.parent == tmp_path / "elsewhere" and told.name.startswith("people-")
+    begun = []
+    dialog.begun.connect(lambda *given: begun.append(given))
+    qtbot.mouseClick(dialog.train, Qt.MouseButton.LeftButton)
+    assert begun[0][1:] == ("people", told)
+
+
+def test_what_trains_and_would_be_stopped_is_said(qtbot, session, small, tmp_path):
+    dialog = make(qtbot, session, tmp_path / "people.h5")
+    assert dialog.ending.isHidden()
+    session.start(small, tmp_path / "first")
+    qtbot.waitUntil(lambda: session.status.state == "running" and session.status.step > 5, timeout=60_000)
+    assert "first is training at step" in dialog.ending.text() and "stopped" in dialog.ending.text()
+    assert dialog.ending.isVisible()
+    session.stop()
+    qtbot.waitUntil(lambda: dialog.ending.isHidden())
+
+
+def test_words_follow_what_augments(dialog):
+    assert dialog.epochs_label.text() == "PoseAug"
+    choose(dialog, "augmentation", "evolution")
+    assert dialog.epochs_label.text() == "Evolution"
+    size = dialog.method.form.labelForField(dialog.method.fields["evolution_size"]).text()
+    assert size == "Offspring per pose"
+    dialog.epochs.setValue(1)
+    assert dialog.epochs.text() == "1 epoch"

@@ -294,3 +294,18 @@ def test_a_file_dragged_over_the_window_frames_it(window, tmp_path):
     assert window.drop_frame.isVisible() and window.drop_frame.size() == window.centralWidget().size()
     window.dragLeaveEvent(QDragLeaveEvent())
     assert not window.drop_frame.isVisible()
+
+
+def test_a_run_that_another_one_ends_is_named(qtbot, training_window):
+    window, first = training_window, training_window.session.folder
+    window.begin(window.demo, "second")
+    qtbot.waitUntil(lambda: window.session.folder != first, timeout=60_000)
+    assert window.banner.isVisible() and first.name in window.banner.text.text()
+    assert "library" in window.banner.text.text()
+
+
+def test_the_phases_are_named_after_what_augments(qtbot, window, small, tmp_path):
+    window.session.start(replace(small, augmentation="evolution"), tmp_path / "bred")
+    qtbot.waitUntil(lambda: window.session.status.state == "running", timeout=60_000)
+    assert window.workspace.runbar.phase.text() == "Evolution"
+    assert window.workspace.timeline.track.names["poseaug"] == "Evolution"
