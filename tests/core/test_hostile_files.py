@@ -8,7 +8,6 @@ import io
 import os
 import pickle
 import struct
-import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,30 +20,34 @@ from scipy.io import savemat
 
 from poseaug_core.config import load_toml
 from poseaug_core.errors import UserError
-from poseaug_core.readers import limits, read_keypoints, read_poses
+from poseaug_core.readers import read_keypoints, read_poses
 from poseaug_core.readers.safe_pickle import MAX_STEPS, read_pickle
 from poseaug_core.weights import read_weights
 from tests.core import made_datasets as made
 from tests.core.bvh_people import bvh_text
+from tests.core.reading_apart import Apart
 
 #: Bytes that refusing a file may take, whatever it promises; reading a little of a good one takes as much.
-LITTLE = 40 << 20
+LITTLE = 100 << 20
 POSES = ("pose3d", "pose2d", "cam")
+APART = Apart()
 
 
-def refused(path, *words, read=read_poses, most=LITTLE) -> str:
-    """The one sentence with which the file is refused, having taken little memory."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(UserError) as caught:
-            read(path)
-        taken = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    text = str(caught.value)
+@pytest.fixture(scope="module", autouse=True)
+def apart():
+    """Files are read in a process of their own, which has little memory and is ended when it takes long."""
+    yield
+    APART.end()
+
+
+def refused(path, *words, read=read_poses, most=LITTLE, free=None) -> str:
+    """The one sentence with which the file is refused, having taken little memory. free: bytes that seem to be."""
+    answer = APART.read(read.__name__, str(path), free)
+    text = answer["text"]
+    assert answer["kind"] == "UserError", answer
     assert all(word in text for word in (Path(str(path).split("?")[0]).name, *words)), text
     assert "\n" not in text and len(text) < 700 and text.endswith("."), text
-    assert taken < most, f"{taken:,} bytes were taken"
+    assert answer["taken"] < most, f"{answer['taken']:,} bytes were taken"
     return text
 
 
@@ -292,11 +295,10 @@ def test_a_size_that_the_archive_hides(tmp_path):
     refused(path, "damaged")
 
 
-def test_honest_files_that_do_not_fit_the_memory(tmp_path, monkeypatch):
+def test_honest_files_that_do_not_fit_the_memory(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "large.npz", pose3d=rng.random((200_000, 16, 3)), pose2d=np.zeros(2), cam=np.zeros(2))
-    monkeypatch.setattr(limits, "free_memory", lambda: 100 << 20)
-    refused(tmp_path / "large.npz", "77 MB", "42 MB can be taken", "close other programs")
+    refused(tmp_path / "large.npz", "77 MB", "42 MB can be taken", "close other programs", free=100 << 20)
 
 
 def test_an_archive_of_too_many_members(tmp_path):
@@ -599,11 +601,10 @@ def test_configurations(tmp_path, content):
     refused(tmp_path / "run.toml", read=load_toml)
 
 
-def test_json_of_empty_objects(tmp_path, monkeypatch):
+def test_json_of_empty_objects(tmp_path):
     """Each takes twenty times its three bytes."""
-    monkeypatch.setattr(limits, "free_memory", lambda: 1 << 30)
     (tmp_path / "many.json").write_bytes(b"[" + b"{}," * 7_000_000 + b"{}]")
-    refused(tmp_path / "many.json", "close other programs", read=read_keypoints)
+    refused(tmp_path / "many.json", "close other programs", read=read_keypoints, free=1 << 30)
 
 
 @pytest.mark.parametrize("content", ["[" * 1_000_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
@@ -625,10 +626,9 @@ def test_bvh_of_one_endless_line(tmp_path):
     refused(tmp_path / "line.bvh", "not a number", most=300 << 20)
 
 
-def test_bvh_that_does_not_fit_the_memory(tmp_path, monkeypatch):
+def test_bvh_that_does_not_fit_the_memory(tmp_path):
     (tmp_path / "large.bvh").write_bytes(b"HIERARCHY" + b" " * 20_000_000)
-    monkeypatch.setattr(limits, "free_memory", lambda: 100 << 20)
-    refused(tmp_path / "large.bvh", "close other programs")
+    refused(tmp_path / "large.bvh", "close other programs", free=100 << 20)
 
 
 # Anything
