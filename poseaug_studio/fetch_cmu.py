@@ -41,7 +41,14 @@ if TYPE_CHECKING:
 
 
 def get_cmu(window: StudioWindow) -> None:
-    """Ask what to fetch; when it has come, go on to a new run on it, or say so where a training is being watched."""
+    """Ask what to fetch; when it has come, go on to a new run on it, or say so where a training is being watched.
+
+    What could not be fetched is still chosen when it is asked for again.
+    """
+    kept = window.findChild(FetchDialog)
+    if kept is not None and kept.failure:
+        kept.open()
+        return
     dialog = FetchDialog(window.session, window.theme, window)
     dialog.fetched.connect(lambda found, name: _go_on(window, found, name))
     dialog.open()
@@ -74,6 +81,7 @@ class FetchDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.session = session
         self.folder = cache_folder()
+        self.failure = ""  # of the last attempt
         self.boxes: dict[int, QCheckBox] = {}
         self.others = QLineEdit(placeholderText="Numbers up to 144, as in 17, 49-51")
         self.trials = QLineEdit(placeholderText="All, or numbers as in 1-5")
@@ -189,17 +197,34 @@ class FetchDialog(QDialog):
         if not people:
             return
         names = "-".join(f"{number:02d}" for number in people[:4]) + ("-and-more" if len(people) > 4 else "")
-        folder = self.folder
+        folder, self.failure = self.folder, ""
 
         def work(progress: Progress) -> Fetched:
             from poseaug_core.fetch.cmu import fetch_cmu
+            from poseaug_core.fetch.download import MIRROR
 
-            return fetch_cmu(people, takes, folder, progress=progress)
+            try:
+                return fetch_cmu(people, takes, folder, progress=progress)
+            except UserError as error:
+                # The window has no field for a mirror.
+                raise UserError(str(error).replace(f", or {MIRROR}", ", then fetch again")) from error
 
         job = self.session.background("Fetching CMU mocap", work)
         self.hide()
         job.done.connect(lambda found: self.fetched.emit(found, f"cmu-{names}"))
-        job.ended.connect(self.close)
+        job.failed.connect(self._failed)
+        job.ended.connect(self._ended)
+
+    def _failed(self, sentence: str) -> None:
+        self.failure = sentence
+        self._tell(sentence)
+
+    def _ended(self) -> None:
+        """What failed is asked again at once, or, where a training is being watched, when the user wants it."""
+        if not self.failure:
+            self.close()
+        elif not self.session.running:
+            self.open()
 
 
 class _Words(QLabel):

@@ -30,7 +30,7 @@ WORDS = {
     r"a set --cross": "a Cross set",
     r"a set --wild": "a Wild set",
     r"--extra-2d": "an Extra 2D set",
-    r" Add --.*--data\.": " Choose one beside its name, on the left.",
+    r" Add --.*--data\.": " Choose it above.",
     r"; name the sets with --.*": "; choose another folder.",
     r"; 'poseaug info settings' lists them all\.": "; the button beside Settings lists them all.",
     r"--set ": "",

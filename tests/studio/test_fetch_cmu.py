@@ -114,6 +114,24 @@ def test_what_cannot_be_is_told_in_the_dialog_or_the_banner(qtbot, window, site,
     assert "lists no trials of subject 50" in window.banner.text.text() and window.banner.kind == "error"
 
 
+def test_without_a_network_the_choice_stays_and_no_flag_is_named(qtbot, window, site, monkeypatch):
+    dialog = ask(qtbot, window)
+    dialog.boxes[9].click()
+    with monkeypatch.context() as away:
+        away.setattr(download, "ATTEMPTS", 1)
+        away.setenv("POSEAUG_CMU_URL", "http://127.0.0.1:9")
+        press(qtbot, dialog)
+        qtbot.waitUntil(lambda: dialog.isVisible(), timeout=20_000)
+    assert "cannot be reached" in dialog.message.text() and "check the network" in dialog.message.text()
+    for said in (dialog.message.text(), window.banner.text.text()):
+        assert "--" not in said and "POSEAUG_CMU_URL" not in said
+    assert dialog.boxes[9].isChecked()
+    dialog.hide()
+    assert ask(qtbot, window) is dialog and dialog.isVisible()
+    press(qtbot, dialog)
+    qtbot.waitUntil(lambda: window.findChild(NewRunDialog) is not None, timeout=20_000)
+
+
 def test_what_comes_while_a_training_is_watched_does_not_interrupt_it(qtbot, window, site):
     dialog = ask(qtbot, window)
     dialog.boxes[9].click()
