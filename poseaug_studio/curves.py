@@ -67,6 +67,7 @@ class CurvesPanel(PlotPanel):
         self.log.changed.connect(self._choose_log)
         self.smoothing.valueChanged.connect(self._wait)
         self.legend.toggled.connect(self._toggle)
+        self.legend.removed.connect(lambda: self.compare("", []))
         self.plot.step_chosen.connect(self.step_chosen)
         self.plot.held_changed.connect(self.fit.setVisible)
         self.fit.pressed.connect(self._fit)

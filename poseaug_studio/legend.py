@@ -25,9 +25,10 @@ class Entry:
 
 
 class Legend(QWidget):
-    """toggled: name of the metric whose entry was clicked."""
+    """toggled: name of the metric whose entry was clicked. removed: a remark was, which has a cross."""
 
     toggled = Signal(str)
+    removed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None):
         super().__init__(parent)
@@ -58,8 +59,7 @@ class Legend(QWidget):
         return QRectF(0, 2 + self._line() * (i + 1), self.width() - 10, self._line())
 
     def _at(self, point: QPointF) -> int:
-        found = (i for i, entry in enumerate(self.entries) if entry.name and self._rect(i).contains(point))
-        return next(found, -1)
+        return next((i for i in range(len(self.entries)) if self._rect(i).contains(point)), -1)
 
     def paintEvent(self, event) -> None:
         theme, painter = self.theme, QPainter(self)
@@ -77,20 +77,24 @@ class Legend(QWidget):
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
             painter.drawLine(QPointF(rect.left() + 2, rect.center().y()), QPointF(rect.left() + 18, rect.center().y()))
-            value = "" if entry.value is None else number(entry.value)
+            value = "\u2715" if not entry.name else "" if entry.value is None else number(entry.value)
             used = painter.fontMetrics().horizontalAdvance(value)
             draw_text(painter, rect.adjusted(23, 0, -used - 4, 0), entry.label, colour(theme.text, strength))
             draw_text(painter, rect, value, colour(theme.muted, strength), RIGHT)
 
     def mousePressEvent(self, event) -> None:
         at = self._at(event.position())
-        if at >= 0:
+        if at >= 0 and self.entries[at].name:
             self.toggled.emit(self.entries[at].name)
+        elif at >= 0:
+            self.removed.emit()
 
     def mouseMoveEvent(self, event) -> None:
         at = self._at(event.position())
         if at != self._hover:
             self._hover = at
+            remark = at >= 0 and not self.entries[at].name
+            self.setToolTip("Remove this run from the curves" if remark else "")
             self.setCursor(Qt.CursorShape.PointingHandCursor if at >= 0 else Qt.CursorShape.ArrowCursor)
             self.update()
 

@@ -32,7 +32,7 @@ class LibraryWindow(QDialog):
         self.tabs.addTab(self.tables, "Tables")
         self.tabs.currentChanged.connect(lambda at: self.runs.read() if at == 0 else self.tables.read())
         for page in (self.runs, self.tables):
-            page.opened.connect(lambda folder: window.open_path(Path(folder)))
+            page.opened.connect(self._open)
         self.runs.compared.connect(self._compare)
         self.runs.again.connect(self._again)
         layout = QVBoxLayout(self)
@@ -53,14 +53,27 @@ class LibraryWindow(QDialog):
         for page in (self.runs, self.tables):
             page.set_theme(theme)
 
+    def _open(self, folder: str) -> None:
+        self.close()
+        self.window_.open_path(Path(folder))
+
     def _compare(self, folder: str) -> None:
-        """Draw a run's curves under those of the window's run."""
+        """Draw a run's curves under those of the window's run, out of whose way this window goes."""
         session, curves = self.window_.session, self.window_.workspace.panels.get("curves")
         opener = session.opener
         job = session.background(f"Reading {Path(folder).name}", lambda _: opener()(Path(folder)).metrics()[0])
+        name, shown = Path(folder).name, session.folder
+
+        def draw(rows: list[dict]) -> None:
+            if session.folder != shown:  # another run is shown by now
+                return
+            curves.compare(name, rows)
+            words = f"{name} is drawn in the curves, dotted; its cross in their legend removes it."
+            self.window_.banner.tell(words, "note")
+
         if curves is not None:
-            job.done.connect(lambda rows: curves.compare(Path(folder).name, rows))
-            job.done.connect(lambda _: self.runs.words.setText(f"{Path(folder).name} is drawn in the curves, dotted."))
+            job.done.connect(draw)
+            self.close()
 
     def _again(self, run: Known) -> None:
         from poseaug_studio.new_run import NewRunDialog

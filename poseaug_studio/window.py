@@ -123,6 +123,7 @@ class StudioWindow(QMainWindow):
         curves.step_chosen.connect(self._scrub_near)
         distributions = self.workspace.panels["distributions"]
         self.session.left.connect(distributions.leave_run)
+        self.session.left.connect(lambda _: curves.compare("", []))
         distributions.baseline_wanted.connect(lambda name: pin_baseline(self.session, distributions, name))
         self._to_curves("extend", self.session.history.rows)
         self._mark_curves()

@@ -115,6 +115,27 @@ def test_open_then_compare_another_run(qtbot, page, window, session):
     curves = window.workspace.panels["curves"]
     qtbot.waitUntil(lambda: curves.other_name == "whole", timeout=20_000)
     assert curves.other.names() == ("loss/augmentor",)
+    assert not window.library.isVisible() and "whole is drawn" in window.banner.text.text()
+    curves.refresh()
+    legend = curves.legend
+    assert (legend.entries[-1].name, legend.entries[-1].label) == ("", "whole")
+    qtbot.mouseClick(legend, Qt.MouseButton.LeftButton, pos=legend._rect(len(legend.entries) - 1).center().toPoint())
+    assert curves.other_name == "" and all(entry.name for entry in legend.entries)
+
+
+def test_a_comparison_ends_when_another_run_is_opened(qtbot, page, window, session):
+    choose(qtbot, page, "paper")
+    qtbot.mouseClick(page.buttons["open"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.folder is not None and session.folder.name == "paper", timeout=20_000)
+    assert not window.library.isVisible()
+    window.open_library()
+    curves = window.workspace.panels["curves"]
+    curves.compare("whole", [{"step": 5, "kind": "scalars", "values": {"loss/augmentor": 1.0}}])
+    qtbot.waitUntil(lambda: len(page.known) == len(KINDS), timeout=20_000)
+    choose(qtbot, page, "plain")
+    qtbot.mouseClick(page.buttons["open"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.folder.name == "plain", timeout=20_000)
+    assert curves.other_name == ""
 
 
 def test_a_run_is_made_again_with_its_own_settings(qtbot, page, window):
