@@ -222,6 +222,11 @@ class Config(RandomRanges, EvolutionRanges):
 
     controls: Controls = field(default_factory=Controls)
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is any discriminator."""
+        return self.discriminator3d != "none" or self.discriminator2d
+
 
 SETTINGS = settings_of(Config)
 

@@ -16,6 +16,7 @@ RATIO, EXPONENTIAL = ("feedback_form", ("ratio",)), ("feedback_form", ("exponent
 RANGE, RECTIFIED = ("regulariser", ("range",)), ("regulariser", ("rectified",))
 JUDGED3D = ("discriminator3d", ("parts", "paper_parts", "whole_body"))
 JUDGED2D = ("discriminator2d", (True,))
+JUDGED = ("judged", (True,))
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Controls:
     )  # fmt: skip
     lr_discriminator: float | None = setting(
         None, "discriminators", "Adam step size of both discriminators.",
-        group=RATES, kind="float", low=1e-7, high=1e-1, scheduled=True, log=True, where=(LEARNED,),
+        group=RATES, kind="float", low=1e-7, high=1e-1, scheduled=True, log=True, where=(LEARNED, JUDGED),
     )  # fmt: skip
     lr_estimator: float | None = setting(
         None, "estimator", "Adam step size of the estimator.",
@@ -128,12 +129,12 @@ class Controls:
     )  # fmt: skip
     learn_augmentor: bool = setting(True, "augmentor", "Update the augmentor.", group=LEARNING, where=(LEARNED,))
     learn_discriminators: bool = setting(
-        True, "discriminators", "Update the discriminators.", group=LEARNING, where=(LEARNED,)
+        True, "discriminators", "Update the discriminators.", group=LEARNING, where=(LEARNED, JUDGED)
     )
     learn_estimator: bool = setting(True, "estimator", "Update the estimator.", group=LEARNING)
     discriminator_interval: int = setting(
         2, "D every", "Augmentor iterations between two updates of the discriminators.",
-        group=LEARNING, low=1, high=20, unit="iterations", where=(LEARNED,),
+        group=LEARNING, low=1, high=20, unit="iterations", where=(LEARNED, JUDGED),
     )  # fmt: skip
 
 

@@ -224,6 +224,14 @@ def test_every_knob_changes_a_weight_where_it_is_in_use_and_nowhere_else(knob, p
     assert same(weights(config.controls), weights(turned)) != KNOBS[knob].in_use(config)
 
 
+@pytest.mark.parametrize("without", ["3d", "2d", "both"])
+def test_a_knob_of_the_discriminators_is_in_use_where_there_is_one(without):
+    off = {"discriminator3d": "none"} if without != "2d" else {}
+    config = make_config(**off, discriminator2d=without == "3d")
+    for knob in ("learn_discriminators", "discriminator_interval", "lr_discriminator"):
+        assert KNOBS[knob].in_use(config) == (without != "both")
+
+
 @pytest.mark.parametrize(
     "knob, network",
     [("learn_augmentor", "augmentor"), ("learn_discriminators", "d3d"), ("learn_estimator", "estimator")],
