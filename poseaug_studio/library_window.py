@@ -38,7 +38,7 @@ class LibraryWindow(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 0, 0)
         layout.addWidget(self.tabs)
-        self.resize(min(1180, window.width() - 40), min(700, window.height() - 40))
+        self.resize(min(1320, window.width() - 40), min(700, window.height() - 40))
 
     def show_page(self, name: str) -> None:
         """'runs' or 'tables'."""

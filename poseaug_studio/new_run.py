@@ -98,7 +98,9 @@ class NewRunDialog(QDialog):
         self.method, self.more = SettingsForm(METHOD, self.theme, own), SettingsForm(MORE, self.theme)
         self.runs = library.runs_folder()
         self.where = QLabel(objectName="muted", wordWrap=True)
-        self.change = QPushButton("Change\u2026", autoDefault=False, toolTip="Choose the folder that the run goes into")
+        self.change = QPushButton("Change\u2026", objectName="quiet", autoDefault=False)
+        self.change.setToolTip("Choose the folder that the run goes into")
+        self.change.setStyleSheet(f"color: {self.theme.accent}; text-align: left; padding: 0;")
         self.change.clicked.connect(self._choose_runs)
         self.name.textChanged.connect(self._say_where)
         self._say_where()
@@ -186,8 +188,8 @@ class NewRunDialog(QDialog):
             rows += [("Filmed by", self.rig), ("Frame rate", self.fps)]
         rows += [("Preset", preset), ("Estimator size", self.size)]
         rows += [("Pre-training", self.pretraining), ("PoseAug", self.epochs)]
-        into = QHBoxLayout(spacing=8)
-        into.addWidget(self.where, 1)
+        into = QVBoxLayout(spacing=2)
+        into.addWidget(self.where)
         into.addWidget(self.change)
         rows += [("Also evaluate on", self.cross), ("Written to", into)]
         for title, box in rows:

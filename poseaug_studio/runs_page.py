@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from poseaug_studio.session import Session
 
 COLUMNS = (
-    "Run", "Estimator", "Augmentation", "Discriminators", "Preset", "Data", "Source, mm", "Cross, mm", "State",
+    "Run", "State", "Estimator", "Augmentation", "Discriminators", "Preset", "Data", "Source, mm", "Cross, mm",
     "Changed",
 )  # fmt: skip
 RUN = Qt.ItemDataRole.UserRole + 1
@@ -92,7 +92,8 @@ class RunsPage(QWidget):
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        head.setMaximumSectionSize(260)
+        head.setStretchLastSection(True)
         table.itemSelectionChanged.connect(self._show_buttons)
         table.cellDoubleClicked.connect(lambda row, column: self._open())
         top = QHBoxLayout(spacing=8)
@@ -129,16 +130,16 @@ class RunsPage(QWidget):
         self.table.setSortingEnabled(False)
         self.table.setRowCount(len(known))
         for row, run in enumerate(known):
-            cells = [(run.folder.name,), (run.estimator,), (run.augmentation,), (run.discriminators,),
+            cells = [(run.folder.name,), (run.state,), (run.estimator,), (run.augmentation,), (run.discriminators,),
                      (run.config.preset,), (run.source,), _error(run.source_error), _error(run.cross_error),
-                     (run.state,), (library.ago(now - run.changed), -run.changed)]  # fmt: skip
+                     (library.ago(now - run.changed), -run.changed)]  # fmt: skip
             for column, cell in enumerate(cells):
                 item = Sortable(cell[0], cell[-1])
                 item.setData(RUN, run)
                 item.setToolTip(str(run.folder))
-                if column in (6, 7):
+                if column in (7, 8):
                     item.setFont(font(13, 500, tabular=True))
-                if column not in (0, 6, 7):
+                if column not in (0, 7, 8):
                     item.setForeground(QColor(self.theme.muted))
                 self.table.setItem(row, column, item)
         self.table.setSortingEnabled(True)
@@ -154,7 +155,11 @@ class RunsPage(QWidget):
             self.table.setRowHidden(row, hidden)
             shown += not hidden
         where = f"in {library.runs_folder()} and seen lately; MPJPE of the last evaluation, protocol poseaug16"
-        self.words.setText(f"{shown} of {len(self.known)} runs, {where}." if self.known else f"No runs {where}.")
+        self.words.setText(
+            f"{shown} of {len(self.known)} run{'' if len(self.known) == 1 else 's'}, {where}."
+            if self.known
+            else f"No runs {where}."
+        )
 
     @property
     def chosen(self) -> Known | None:
