@@ -22,6 +22,8 @@ FILLED = 0.5
 DECADES = 4.0
 #: Curves of so few points show them.
 FEW = 15
+#: Steps up to which a run is short: each of them may be seen.
+SHORT = 40
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class CurvePlot(pg.PlotWidget):
         self._title.setParentItem(item.vb)
         self._title.setPos(0, -4)
         self._steps = pg.LabelItem("step", justify="right")
-        self._steps.setParentItem(item.vb)
-        self._steps.anchor((1, 1), (1, 1), offset=(-6, 6))
+        self._steps.setParentItem(item.getAxis("bottom"))  # left of its numbers, where no curve goes
+        self._steps.setPos(-40, 0)
         item.vb.sigRangeChangedManually.connect(self._hold)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.scene().sigMouseMoved.connect(self._hovered)
@@ -144,7 +146,7 @@ class CurvePlot(pg.PlotWidget):
             brush=[pg.mkBrush(line.ink) for line in few for _ in line.x],
         )
         if not self.held:
-            self.setXRange(-0.008 * round_up(last), round_up(last), padding=0)
+            self.setXRange(*x_range(last), padding=0)
             self.setYRange(*self._fitted([*lines, *others], bands, fixed), padding=0)
         self._draw_marks()
 
@@ -246,6 +248,12 @@ class CurvePlot(pg.PlotWidget):
             QToolTip.showText(
                 self.mapToGlobal(self.mapFromScene(point)), f"step {nearest:,}\n{self.marks[nearest]}", self
             )
+
+
+def x_range(last: float) -> tuple[float, float]:
+    """The steps that the axis shows; of a short run, whose every point is a dot, the ends stand clear of the frame."""
+    span = round_up(last)
+    return (-0.03 * span, max(span, 1.03 * last)) if last <= SHORT else (-0.008 * span, span)
 
 
 def round_up(last: float) -> float:

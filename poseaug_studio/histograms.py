@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from poseaug_core.config import Config
@@ -14,6 +14,12 @@ from poseaug_studio.plotting import CENTRE, RIGHT, colour, draw_text, nice_ticks
 from poseaug_studio.theme import Theme
 
 BINS = 40
+RATIO_SIZES = ("Mean size of a pose's length ratios", "Mean length ratio", "Ratios")
+
+
+def fitting(titles: tuple[str, ...], metrics: QFontMetrics, room: float) -> str:
+    """The longest of titles, which get shorter, that is not wider than ``room`` pixels; the last where none fits."""
+    return next((title for title in titles if metrics.horizontalAdvance(title) <= room), titles[-1])
 
 
 class Histograms(QWidget):
@@ -56,8 +62,8 @@ class Histograms(QWidget):
         angles = snapshot.angle_change.mean(-1)
         centre, width = self._limit("range_mean"), self._limit("range_width")
         limits = None if centre is None or width is None else (centre - width, centre + width)
-        title = "Mean angle change of a pose, 1 − cos"
-        self._paint(painter, left, title, angles, angles[row : row + 1], limits, self.theme.stage("ba"), 0.0)
+        titles = ("Mean angle change of a pose, 1 − cos", "Angle change, 1 − cos", "Angle change", "Angles")
+        self._paint(painter, left, titles, angles, angles[row : row + 1], limits, self.theme.stage("ba"), 0.0)
         ratios = snapshot.length_ratio
         ratios = ratios[:, np.abs(ratios).max(0) > 0] if np.abs(ratios).max() > 0 else ratios  # free groups only
         right, ink = left.translated(half + 12, 0), self.theme.stage("bl")
@@ -65,14 +71,17 @@ class Histograms(QWidget):
         if mean is not None:
             sizes = np.abs(snapshot.length_ratio).mean(-1)
             marks = sizes[row : row + 1]
-            self._paint(painter, right, "Mean size of a pose's length ratios", sizes, marks, (0.0, mean), ink, 0.0, 0.2)
+            self._paint(painter, right, RATIO_SIZES, sizes, marks, (0.0, mean), ink, 0.0, 0.2)
             return
         limit = self._limit("length_limit")
         limits = None if limit is None else (-limit, limit)
-        self._paint(painter, right, "Length ratios", ratios.ravel(), ratios[row], limits, ink, -0.2, 0.2)
+        self._paint(painter, right, ("Length ratios", "Ratios"), ratios.ravel(), ratios[row], limits, ink, -0.2, 0.2)
 
-    def _paint(self, painter, rect, title, values, marks, limits, ink, low, high=None) -> None:
-        """A histogram in rect: values (k,), marks of the shown pose, the free range between limits shaded."""
+    def _paint(self, painter, rect, titles, values, marks, limits, ink, low, high=None) -> None:
+        """A histogram in rect: values (k,), marks of the shown pose, the free range between limits shaded.
+
+        titles: see ``fitting``.
+        """
         theme, line = self.theme, self.fontMetrics().height()
         edge = limits or (low, low)
         high = max(edge[1] * 1.25, float(np.quantile(values, 0.995)) * 1.1, low + 1e-3) if high is None else high
@@ -87,7 +96,8 @@ class Histograms(QWidget):
             painter.fillRect(free, colour(ink, 0.10))
         draw_text(painter, heading, outside, ink, RIGHT)
         used = painter.fontMetrics().horizontalAdvance(outside) + 8
-        draw_text(painter, heading.adjusted(0, 0, -used, 0), title, theme.text)
+        room = heading.adjusted(0, 0, -used, 0)
+        draw_text(painter, room, fitting(titles, painter.fontMetrics(), room.width()), theme.text)
         counts, _ = np.histogram(values.clip(low, high), BINS, (low, high))
         step, tall = plot.width() / BINS, plot.height() * 0.94 / max(counts.max(), 1)
         centres = low + (np.arange(BINS) + 0.5) * (high - low) / BINS

@@ -317,7 +317,7 @@ class KcsPanel(PlotPanel):
             ink = theme.real if name.endswith("real") else theme.stage("ba" if name == "d3d_fake" else "rt")
             label, number = (
                 small_width(self.fontMetrics(), "D2d real") + 8,
-                small_width(self.fontMetrics(), "100 %") + 4,
+                painter.fontMetrics().horizontalAdvance("100 %") + 8,
             )
             draw_text(painter, rect, title, theme.muted)
             bar = QRectF(rect.left() + label, rect.center().y() - 3, rect.width() - label - number, 6)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, Qt
 from poseaug_core.palette import DARK, LIGHT
 from poseaug_studio.curve_styles import ACCURACY, HARDNESS, HISTOGRAMS, LOSSES, MPJPE, styles_of
 from poseaug_studio.curves import POINTS, CurvesPanel
+from poseaug_studio.histograms import RATIO_SIZES, fitting
 from poseaug_studio.legend import number
 from poseaug_studio.metric_series import MetricSeries, smooth, thin
 from poseaug_studio.selection import Selection
@@ -301,3 +302,26 @@ def test_the_bar_fits_where_there_is_little_room(panel, qtbot):
         assert panel.tabs.width() >= panel.tabs.sizeHint().width()
         assert panel.tabs.geometry().right() < min(tool.geometry().left() for tool in tools)
         assert max(tool.geometry().right() for tool in tools) <= width
+
+
+@pytest.mark.parametrize("last", [1, 6, 10, 33])
+def test_the_ends_of_a_short_run_stand_clear_of_the_frame(panel, last):
+    panel.extend([{"step": i, "kind": "scalars", "values": {"loss/pretrain": 1.0 + i}} for i in range(last + 1)])
+    panel.refresh()
+    view = panel.plot.getPlotItem().vb
+    (low, high), _ = view.viewRange()
+    dot = 2.5 * view.viewPixelSize()[0]
+    assert low <= -dot and high >= last + dot
+
+
+def test_the_word_step_lies_under_the_curves_and_not_on_them(panel):
+    panel.extend(metric_rows())
+    panel.refresh()
+    plot = panel.plot
+    assert plot._steps.sceneBoundingRect().top() >= plot.getPlotItem().vb.sceneBoundingRect().bottom() - 1
+
+
+def test_a_histograms_title_gets_shorter_before_it_is_cut(panel):
+    metrics = panel.fontMetrics()
+    assert fitting(RATIO_SIZES, metrics, 1000) == RATIO_SIZES[0]
+    assert fitting(RATIO_SIZES, metrics, metrics.horizontalAdvance(RATIO_SIZES[0]) - 1) == RATIO_SIZES[1]
