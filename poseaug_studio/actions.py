@@ -48,7 +48,7 @@ def _declare(w: StudioWindow) -> None:
     add(
         "View",
         "swap theme",
-        "Swap dark and light",
+        "Swap dark and light theme",
         lambda: w.set_theme("light" if w.theme.name == "dark" else "dark"),
         "Ctrl+T",
     )
@@ -110,8 +110,19 @@ def _menus(w: StudioWindow) -> None:
             "play",
             "live",
         ),
-        "View": ("theme system", "theme dark", "theme light", None, "docks", None, "reset layout"),
-        "Help": ("palette", "shortcuts", "presets", None, "about"),
+        "View": (
+            "theme system",
+            "theme dark",
+            "theme light",
+            "swap theme",
+            None,
+            "presets",
+            None,
+            "docks",
+            None,
+            "reset layout",
+        ),
+        "Help": ("palette", "shortcuts", None, "about"),
     }
     for title, entries in layout.items():
         menu = w.menuBar().addMenu(title)

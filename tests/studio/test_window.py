@@ -195,7 +195,7 @@ def test_the_palette_runs_what_its_letters_find(qtbot, window):
     window.commands["palette"].trigger()
     box = window.palette_box
     qtbot.keyClicks(box.line, "swap")
-    assert "Swap dark and light" in box.list.item(0).text()
+    assert "Swap dark and light theme" in box.list.item(0).text()
     qtbot.keyClick(box.line, Qt.Key.Key_Return)
     assert window.theme is LIGHT
 
