@@ -167,8 +167,12 @@ QLineEdit#number:hover {{ background: {t.background}; border-color: {t.line}; }}
 QLineEdit#number:focus {{ background: {t.background}; border-color: {t.accent}; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{ image: url({image("down", t.muted)}); width: 12px; height: 12px; }}
-QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px;
-  padding: 4px; }}
+QComboBox {{ combobox-popup: 0; }}
+QComboBoxPrivateContainer {{ background: {t.raised}; border: none; }}
+QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 0; padding: 4px;
+  selection-background-color: {mix(t.raised, t.accent, 0.28)}; selection-color: {t.text}; }}
+QComboBox QAbstractItemView::item {{ min-height: 26px; border-radius: 5px; padding: 0 6px; }}
+QComboBox QAbstractItemView::item:selected {{ background: {mix(t.raised, t.accent, 0.28)}; color: {t.text}; }}
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 0;
   border: none; }}
 QCheckBox {{ spacing: 8px; }}
