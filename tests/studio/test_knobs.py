@@ -61,7 +61,7 @@ def test_knobs_that_a_run_does_not_read_are_not_shown(panel, preset):
 def test_groups_without_knobs_are_not_shown_and_come_back(panel):
     panel.show_config(make_config(augmentation="evolution"))
     assert {title for title, section in panel.sections.items() if not section.isHidden()} == {
-        "Learning rates", "Who learns",
+        "Learning rates", "Operations", "Who learns",
     }  # fmt: skip
     panel.show_config(make_config())
     assert not any(section.isHidden() for section in panel.sections.values())
@@ -220,3 +220,10 @@ def test_a_drag_is_told_from_the_press_to_the_release(qtbot, panel, name):
     told.clear()
     qtbot.keyClick(slider, Qt.Key.Key_Right)
     assert told == ["turned"]
+
+
+def test_without_discriminators_no_knob_of_theirs_is_shown(panel):
+    panel.show_config(make_config(discriminator3d="none", discriminator2d=False))
+    assert not {"learn_discriminators", "discriminator_interval", "lr_discriminator"} & shown(panel)
+    panel.show_config(make_config(discriminator3d="none"))
+    assert {"learn_discriminators", "discriminator_interval", "lr_discriminator"} <= shown(panel)
