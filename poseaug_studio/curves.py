@@ -239,20 +239,18 @@ class CurvesPanel(PlotPanel):
 
     def _show_legend(self, styles: dict[str, Style]) -> None:
         step = self.snapshot.step if self.snapshot is not None else self.series.last_step
-        entries = [
-            Entry(
-                name,
-                style.label,
-                style.ink(self.theme),
-                style.dash,
-                _value(*self._curves[name], step),
-                name not in self.hidden,
-            )
-            for name, style in styles.items()
-        ]
+        entries = [self._entry(name, style, step) for name, style in styles.items()]
         if self.other_name:
             entries.append(Entry("", self.other_name, self.theme.muted, DOTTED))
         self.legend.show_entries(f"step {step:,}", tuple(entries))
+
+    def _entry(self, name: str, style: Style, step: int) -> Entry:
+        """A curve's line in the legend; what only the second run has stands there as it is drawn, with its value."""
+        curve, dash = self._curves[name], style.dash
+        if not len(curve[0]):
+            curve, dash = self._drawn(self.other, name), DOTTED
+            step = max(step, int(curve[0][0])) if len(curve[0]) else step
+        return Entry(name, style.label, style.ink(self.theme), dash, _value(*curve, step), name not in self.hidden)
 
     # what the user does
 

@@ -325,3 +325,11 @@ def test_a_histograms_title_gets_shorter_before_it_is_cut(panel):
     metrics = panel.fontMetrics()
     assert fitting(RATIO_SIZES, metrics, 1000) == RATIO_SIZES[0]
     assert fitting(RATIO_SIZES, metrics, metrics.horizontalAdvance(RATIO_SIZES[0]) - 1) == RATIO_SIZES[1]
+
+
+def test_what_only_the_second_run_has_is_named_as_it_is_drawn_with_its_value(panel):
+    panel.extend([{"step": i, "kind": "scalars", "values": {"loss/augmentor": 2.0}} for i in range(5)])
+    panel.compare("parts", [{"step": 100, "kind": "scalars", "values": {"loss/augmentor": 3.0, "loss/d3d": 0.5}}])
+    entries = {entry.label: (entry.dash, entry.value) for entry in panel.legend.entries}
+    assert entries["augmentor"] == (Qt.PenStyle.SolidLine, 2.0)
+    assert entries["D3d"] == (Qt.PenStyle.DotLine, 0.5)
