@@ -22,12 +22,12 @@ from poseaug_studio.kcs_layout import (
     score_range,
     small_width,
 )  # fmt: skip
+from poseaug_studio.kcs_painting import paint_density, paint_legend, paint_matrix
 from poseaug_studio.plotting import (
     CENTRE,
     RIGHT,
     PlotPanel,
     colour,
-    colour_image,
     density,
     diverging,
     draw_empty,
@@ -206,7 +206,7 @@ class KcsPanel(PlotPanel):
         base, tall = rect.bottom() - 4, rect.height() - 9
         scale = tall / max(float(curve.densities.max()), 1e-9)
         for side, ink in ((0, theme.real), (1, augmented)):
-            _paint_density(painter, curve.densities[side] * scale, layout.plot, base, ink)
+            paint_density(painter, curve.densities[side] * scale, layout.plot, base, ink)
         row = min(self.row, curve.scores.shape[1] - 1)
         for side, ink in ((0, theme.real), (1, augmented)):
             self._paint_marks(painter, curve.scores[side, row], curve.medians[side], ink, layout, base, tall)
@@ -258,43 +258,9 @@ class KcsPanel(PlotPanel):
         for matrix, rect, caption, name, ink in zip(
             matrices, layout.matrices, layout.captions, CAPTIONS, inks, strict=True
         ):
-            self._paint_matrix(painter, matrix, rect, table)
+            paint_matrix(painter, theme, self.skeleton, bones, matrix, rect, table, self._hover_cell)
             draw_text(painter, caption, name, ink, CENTRE)
-        self._paint_legend(painter, layout.legend, table)
-
-    def _paint_matrix(self, painter: QPainter, matrix: np.ndarray, rect: QRectF, table) -> None:
-        theme, bones = self.theme, self.bones()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.drawImage(rect, colour_image((matrix + 1) / 2, table))
-        cell = rect.width() / len(bones)
-        if cell >= 8:
-            painter.setPen(QPen(colour(theme.surface, 0.7), 1))
-            for i in range(1, len(bones)):
-                x, y = rect.left() + i * cell, rect.top() + i * cell
-                painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
-                painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
-        else:
-            for i, bone in enumerate(bones):
-                strip = QRectF(rect.left() - 4, rect.top() + i * cell, 3, cell)
-                painter.fillRect(strip, colour(theme.parts[self.skeleton.paint[bone]]))
-        painter.setPen(QPen(colour(theme.line), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(rect)
-        if self._hover_cell:
-            i, j = self._hover_cell
-            painter.setPen(QPen(colour(theme.text), 1.5))
-            painter.drawRect(QRectF(rect.left() + j * cell, rect.top() + i * cell, cell, cell))
-
-    def _paint_legend(self, painter: QPainter, rect: QRectF, table) -> None:
-        theme = self.theme
-        bar = QRectF(rect.center().x() - 50, rect.center().y() - 3, 100, 6)
-        painter.drawImage(bar, colour_image(np.linspace(0, 1, 101)[None], table))
-        painter.setPen(QPen(colour(theme.line), 1))
-        painter.drawRect(bar)
-        low, high = ("−1 opposed", "aligned 1") if rect.width() >= 240 else ("−1", "1")
-        side = bar.left() - rect.left() - 6
-        draw_text(painter, QRectF(rect.left(), rect.top(), side, rect.height()), low, theme.muted, RIGHT)
-        draw_text(painter, QRectF(bar.right() + 6, rect.top(), side, rect.height()), high, theme.muted)
+        paint_legend(painter, theme, layout.legend, table)
 
     def _paint_accuracies(self, painter: QPainter, layout: Layout) -> None:
         theme = self.theme
@@ -397,14 +363,3 @@ class KcsPanel(PlotPanel):
             real, augmented = self.curves[part].scores[:, min(self.row, self.snapshot.probe_size - 1)]
             return f"{part}: D3d scores of the shown pose\nreal {real:.2f}, augmented {augmented:.2f} (1 is real)"
         return ""
-
-
-def _paint_density(painter: QPainter, heights: np.ndarray, plot: tuple[float, float], base: float, ink: str) -> None:
-    left, right = plot
-    x = left + (np.arange(len(heights)) + 0.5) / len(heights) * (right - left)
-    points = [QPointF(float(a), float(base - b)) for a, b in zip(x, heights, strict=True)]
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour(ink, 0.28))
-    painter.drawPolygon(QPolygonF([QPointF(points[0].x(), base), *points, QPointF(points[-1].x(), base)]))
-    painter.setPen(QPen(colour(ink), 1.3))
-    painter.drawPolyline(QPolygonF(points))
