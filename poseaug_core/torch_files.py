@@ -51,9 +51,9 @@ def read_torch_file(path: Path) -> Any:
             raise UserError(
                 f"{path} wants to run {name} when it is read, which is refused; save only the state_dict of its model."
             ) from error
-        raise UserError(f"{path} is not a checkpoint, or damaged; copy or download it again.") from error
+        raise UserError(f"{path} is not a checkpoint, or damaged or cut short; copy or download it again.") from error
     except Exception as error:  # torch's readers raise every kind on a damaged file
-        raise UserError(f"{path} is not a checkpoint, or cut short; copy or download it again.") from error
+        raise UserError(f"{path} is not a checkpoint, or damaged or cut short; copy or download it again.") from error
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -71,7 +71,7 @@ def _refuse_bomb(path: Path) -> None:
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         return  # torch.load says what is wrong
     except Exception as error:  # zipfile raises every kind on a damaged archive
-        raise UserError(f"{path} is not a checkpoint, or damaged; copy or download it again.") from error
+        raise UserError(f"{path} is not a checkpoint, or damaged or cut short; copy or download it again.") from error
     if stored > size:
         raise UserError(
             f"{path} unpacks to {stored:,} bytes from {size:,}, which no checkpoint of torch does; it is not read."
