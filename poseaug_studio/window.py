@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from poseaug_core.config import Config
 from poseaug_core.demo import demo_config
 from poseaug_core.live import ENDED, Status
 from poseaug_studio import library, style
+from poseaug_studio.about import show_about
 from poseaug_studio.actions import add_commands
 from poseaug_studio.closing import may_close
 from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
@@ -342,16 +342,7 @@ class StudioWindow(QMainWindow):
             menu.addAction("No runs yet").setEnabled(False)
 
     def about(self) -> None:
-        box = QMessageBox(self)
-        box.setWindowTitle("About PoseAug Studio")
-        box.setTextFormat(Qt.TextFormat.RichText)
-        box.setText(
-            "<b>PoseAug Studio</b><br><br>Implements <i>PoseAug: A Differentiable Pose "
-            "Augmentation Framework for 3D Human Pose Estimation</i>, "
-            "Kehong Gong, Jianfeng Zhang and Jiashi Feng, CVPR 2021.<br><br>"
-            "Motion capture by the CMU Graphics Lab, mocap.cs.cmu.edu (NSF EIA-0196217).<br>Typeface: Inter, OFL."
-        )
-        box.open()
+        show_about(self)
 
     # layout and closing
 
