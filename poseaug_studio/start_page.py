@@ -76,19 +76,39 @@ def stage_pose(pose: list[tuple[float, float]], stage: str) -> list[tuple[float,
     return list(pose)
 
 
-class Card(QFrame):
-    """A large button: a sign, what it does, and a line about it."""
+class Signed(QFrame):
+    """A frame with a sign that is clicked, or pressed by Return and Space, as one button."""
 
     clicked = Signal()
 
-    def __init__(self, sign: str, title: str, words: str, theme: Theme, buttons: dict[str, Signal] | None = None):
+    def __init__(self, sign: str, size: int):
         super().__init__(objectName="card")
-        self.sign = sign
+        self.sign, self.size_of_sign = sign, size
+        self.picture = QLabel()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def set_theme(self, theme: Theme) -> None:
+        self.picture.setPixmap(icons.pixmap(self.sign, theme.accent, self.size_of_sign))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def keyPressEvent(self, event) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.clicked.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class Card(Signed):
+    """A large button: a sign, what it does, and a line about it."""
+
+    def __init__(self, sign: str, title: str, words: str, theme: Theme, buttons: dict[str, Signal] | None = None):
+        super().__init__(sign, 22)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(152)
-        self.picture = QLabel()
         head = QLabel(title)
         head.setFont(font(14, 600))
         self.layout_ = QVBoxLayout(self, spacing=6)
@@ -100,51 +120,20 @@ class Card(QFrame):
         self.layout_.addStretch(1)
         self.set_theme(theme)
 
-    def set_theme(self, theme: Theme) -> None:
-        self.picture.setPixmap(icons.pixmap(self.sign, theme.accent, 22))
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.clicked.emit()
-
-    def keyPressEvent(self, event) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.clicked.emit()
-        else:
-            super().keyPressEvent(event)
-
-
-class WideCard(QFrame):
+class WideCard(Signed):
     """A card of one line, over the whole width."""
 
-    clicked = Signal()
-
     def __init__(self, sign: str, title: str, words: str, theme: Theme):
-        super().__init__(objectName="card")
-        self.sign = sign
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        super().__init__(sign, 20)
         self.setFixedHeight(52)
-        self.picture, head = QLabel(), QLabel(title)
+        head = QLabel(title)
         head.setFont(font(14, 600))
         row = QHBoxLayout(self, spacing=12)
         row.setContentsMargins(18, 0, 18, 0)
         for part, share in ((self.picture, 0), (head, 0), (QLabel(words, objectName="muted"), 1)):
             row.addWidget(part, share)
         self.set_theme(theme)
-
-    def set_theme(self, theme: Theme) -> None:
-        self.picture.setPixmap(icons.pixmap(self.sign, theme.accent, 20))
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.clicked.emit()
-
-    def keyPressEvent(self, event) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.clicked.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 class Recent(QFrame):
