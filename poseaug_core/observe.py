@@ -14,10 +14,10 @@ from poseaug_core.estimators.layers import kept_statistics
 from poseaug_core.geometry import project
 from poseaug_core.losses import grouped_error, hardness
 from poseaug_core.metrics import joint_errors
+from poseaug_core.networks import Networks
 from poseaug_core.poses import Poses
 from poseaug_core.schedule import Position
 from poseaug_core.snapshot import Snapshot
-from poseaug_core.updates import Networks
 from poseaug_core.viewpoint import view_point
 
 

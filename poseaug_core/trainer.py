@@ -19,10 +19,11 @@ from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.estimators.own import is_own
 from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
+from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import Snapshot
-from poseaug_core.updates import Networks, Updates, under
+from poseaug_core.updates import Updates, under
 
 if TYPE_CHECKING:
     from poseaug_core.datasets import TrainingData

@@ -5,9 +5,7 @@ No host copy and no ``.item()`` here: what is logged goes into a Meter as device
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,66 +14,13 @@ from torch import Generator, Tensor, nn
 
 from poseaug_core import losses
 from poseaug_core.adam import Adam
-from poseaug_core.augmentations import Augmentation, make_augmentation
 from poseaug_core.augmentor import Augmented
 from poseaug_core.config import Config
 from poseaug_core.controls import Controls
-from poseaug_core.discriminators import HistoryPool, PartKCS, Pose2D
-from poseaug_core.estimators import make_estimator
 from poseaug_core.estimators.layers import frozen, kept_statistics
-from poseaug_core.judged import judged_skeleton, judges_2d
-from poseaug_core.poses import Poses
-
-
-@dataclass(frozen=True)
-class Networks:
-    """Everything that learns, and what augments where that does not learn. A discriminator that the config leaves
-    out, or that nothing learns from, is None."""
-
-    augmentor: Augmentation
-    d3d: PartKCS | None
-    d2d: Pose2D | None
-    estimator: nn.Module
-
-    @classmethod
-    def make(
-        cls, config: Config, source: Poses, progress: Callable[[float, str], bool | None] | None = None
-    ) -> Networks:
-        """New networks from config.seed on the source's device; torch's global generator is left as it was."""
-        parts, judges = judged_skeleton(config).parts, judges_2d(config)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            estimator = make_estimator(config.estimator, config.estimator_width)
-            augmentor = make_augmentation(config, source, progress)
-            # Both drawn whatever the config says, so that leaving one out leaves the others' weights alone.
-            d3d, d2d = PartKCS(parts or None, mixed=config.precision == "bfloat16"), Pose2D()
-        made = cls(augmentor, d3d if parts else None, d2d if judges else None, estimator)
-        for network in made.named().values():
-            network.to(source.xyz.device).train()
-        return made
-
-    def named(self) -> dict[str, nn.Module]:
-        """The networks that are there, by name."""
-        return {name: network for name, network in vars(self).items() if isinstance(network, nn.Module)}
-
-
-class Meter:
-    """Sums of scalars on the device, read (a host copy) only when somebody records them."""
-
-    def __init__(self):
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-
-    def add(self, name: str, value: Tensor) -> None:
-        value = value.detach()
-        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def read(self) -> dict[str, float]:
-        """Means since the last reading, and start anew."""
-        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-        self.sums, self.counts = {}, {}
-        return means
+from poseaug_core.history_pool import HistoryPool
+from poseaug_core.meter import Meter
+from poseaug_core.networks import Networks
 
 
 class Updates:

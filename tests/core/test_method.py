@@ -11,6 +11,7 @@ import torch
 from poseaug_core import augmentor, discriminators, geometry, losses, metrics
 from poseaug_core.estimators import ESTIMATORS, make_estimator
 from poseaug_core.estimators.layers import dropout, frozen, kept_statistics
+from poseaug_core.history_pool import HistoryPool
 from poseaug_core.skeleton import HUMAN16, JUDGED, PAPER_PARTS
 from poseaug_core.viewpoint import view_point
 
@@ -173,7 +174,7 @@ def test_packed_kcs_equals_zero_padded_mlps(poses, kind):
 
 
 def test_history_pool_stores_then_swaps_half(rng):
-    pool = discriminators.HistoryPool(100, 1)
+    pool = HistoryPool(100, 1)
     first = torch.arange(100.0)[:, None]
     assert pool.exchange(first, rng) is first and pool.filled == 100
     new = torch.arange(1000.0, 1080.0)[:, None]
@@ -187,7 +188,7 @@ def test_history_pool_stores_then_swaps_half(rng):
 
 
 def test_history_pool_takes_batches_larger_than_itself(rng):
-    pool = discriminators.HistoryPool(10, 2)
+    pool = HistoryPool(10, 2)
     assert pool.exchange(torch.randn(37, 2, generator=rng), rng).shape == (37, 2)
 
 
