@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from poseaug_core.geometry import project, rigid
+from poseaug_core.layers import BatchNorm
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
 #: The released code's pi, the largest rotation a head can regress.
@@ -132,7 +133,7 @@ class Augmentor(nn.Module):
         self.hidden = nn.ParameterList(_grouped_kaiming([HIDDEN] * 4, HIDDEN, HIDDEN) for _ in range(4))
         bound = [n**-0.5 for n in fan_in], [HIDDEN**-0.5] * 4
         self.bias = nn.ParameterList(_grouped_uniform(bound[min(k, 1)], HIDDEN) for k in range(5))
-        self.norm = nn.ModuleList(nn.BatchNorm1d(4 * HIDDEN) for _ in range(5))
+        self.norm = nn.ModuleList(BatchNorm(4 * HIDDEN) for _ in range(5))
         self.heads = nn.ModuleList(nn.Linear(HIDDEN, outputs) for outputs in (3 * bones, ratios, 3, 3))
         for head in self.heads:
             nn.init.kaiming_normal_(head.weight)

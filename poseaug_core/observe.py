@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from poseaug_core.controls import Controls
-from poseaug_core.estimators.layers import kept_statistics
 from poseaug_core.geometry import project
+from poseaug_core.layers import kept_statistics
 from poseaug_core.losses import grouped_error, hardness
 from poseaug_core.metrics import joint_errors
 from poseaug_core.networks import Networks
@@ -70,8 +71,8 @@ def observe(
         "translation": made.translation,
         "view_point": torch.stack((view_point(xyz), view_point(made.rt))),
         "position": torch.stack((xyz[:, 0], made.rt[:, 0])),
-        "scores3d": torch.stack([_scores(networks.d3d, pose) for pose in (xyz, made.ba)]),
-        "scores2d": torch.stack([_scores(networks.d2d, pose) for pose in (uv, made.uv_rt)]).squeeze(-1),
+        "scores3d": _scores(networks.d3d, xyz, made.ba),
+        "scores2d": _scores(networks.d2d, uv, made.uv_rt).squeeze(-1),
         "error": torch.stack([joint_errors(a, t).mean(1) for a, t in zip(answers, truths, strict=True)]),
         "hardness": torch.stack([hardness(group, groups[0]) for group in groups[1:]]),
     }
@@ -81,12 +82,21 @@ def observe(
         epoch=position.epoch,
         scalars=scalars,
         controls={name: float(value) for name, value in dataclasses.asdict(controls).items()},
-        **{name: tensor.float().cpu().numpy() for name, tensor in arrays.items()},
+        **_to_host(arrays),
     )
 
 
-def _scores(discriminator: nn.Module | None, poses: Tensor) -> Float[Tensor, "m p"]:
+def _scores(discriminator: nn.Module | None, original: Tensor, made: Tensor) -> Float[Tensor, "2 m p"]:
     """The discriminator's scores; where there is none, no parts in 3D and NaN in 2D."""
     if discriminator is not None:
-        return discriminator(poses)
-    return poses.new_full((len(poses), 0 if poses.shape[-1] == 3 else 1), torch.nan)
+        return torch.stack(discriminator(torch.cat((original, made))).chunk(2))
+    return original.new_full((2, len(original), 0 if original.shape[-1] == 3 else 1), torch.nan)
+
+
+def _to_host(arrays: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Read-only float32 arrays, brought from the device in one piece: each copy would wait for the device anew."""
+    flat = torch.cat([tensor.float().flatten() for tensor in arrays.values()]).cpu().numpy()
+    flat.flags.writeable = False
+    ends = np.cumsum([tensor.numel() for tensor in arrays.values()])
+    parts = np.split(flat, ends[:-1])
+    return {name: part.reshape(arrays[name].shape) for name, part in zip(arrays, parts, strict=True)}

@@ -17,8 +17,8 @@ from poseaug_core.adam import Adam
 from poseaug_core.augmentor import Augmented
 from poseaug_core.config import Config
 from poseaug_core.controls import Controls
-from poseaug_core.estimators.layers import frozen, kept_statistics
 from poseaug_core.history_pool import HistoryPool
+from poseaug_core.layers import frozen, kept_statistics
 from poseaug_core.meter import Meter
 from poseaug_core.networks import Networks
 

@@ -6,8 +6,8 @@ import torch
 from torch import Generator, nn
 
 from poseaug_core.errors import UserError
-from poseaug_core.estimators.layers import kept_statistics
 from poseaug_core.estimators.own import one_line
+from poseaug_core.layers import kept_statistics
 
 SHAPE = (16, 3)
 
@@ -44,7 +44,7 @@ def _check(network: nn.Module, name: str) -> None:
         if not torch.equal(first, second):
             raise UserError(
                 f"{name} draws random numbers of its own in training, so that runs could not be repeated; draw them "
-                "from the generator: poseaug_core.estimators.layers.dropout(x, p, generator) replaces nn.Dropout."
+                "from the generator: poseaug_core.layers.dropout(x, p, generator) replaces nn.Dropout."
             )
         (gradient,) = torch.autograd.grad(first.square().sum(), uv, allow_unused=True)
     if gradient is None or not gradient.any():

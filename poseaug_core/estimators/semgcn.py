@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import BatchNorm
+from poseaug_core.layers import BatchNorm
 from poseaug_core.skeleton import HUMAN16
 
 BLOCKS = 4

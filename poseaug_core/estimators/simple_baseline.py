@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import BatchNorm, dropout
+from poseaug_core.layers import BatchNorm, rectified_dropout
 
 DROPOUT = 0.25
 
@@ -20,8 +20,8 @@ class Stage(nn.Module):
         self.w2, self.batch_norm2 = nn.Linear(width, width), BatchNorm(width)
 
     def forward(self, x: Tensor, generator: Generator | None) -> Tensor:
-        y = dropout(F.relu(self.batch_norm1(self.w1(x))), DROPOUT, generator)
-        return x + dropout(F.relu(self.batch_norm2(self.w2(y))), DROPOUT, generator)
+        y = rectified_dropout(self.w1(x), self.batch_norm1, DROPOUT, generator)
+        return x + rectified_dropout(self.w2(y), self.batch_norm2, DROPOUT, generator)
 
 
 class SimpleBaseline(nn.Module):
@@ -40,7 +40,7 @@ class SimpleBaseline(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, uv: Float[Tensor, "b 16 2"], generator: Generator | None = None) -> Float[Tensor, "b 16 3"]:
-        y = dropout(F.relu(self.batch_norm1(self.w1(uv.flatten(1)))), DROPOUT, generator)
+        y = rectified_dropout(self.w1(uv.flatten(1)), self.batch_norm1, DROPOUT, generator)
         for stage in self.linear_stages:
             y = stage(y, generator)
         return F.pad(self.w2(y).unflatten(1, (15, 3)), (0, 0, 1, 0))

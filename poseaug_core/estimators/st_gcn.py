@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import BatchNorm, dropout
+from poseaug_core.layers import BatchNorm, dropout, rectified_dropout
 from poseaug_core.skeleton import HUMAN16
 
 DROPOUT_GRAPH, DROPOUT_BODY, DROPOUT_OUT = 0.05, 0.25, 0.1
@@ -143,7 +143,7 @@ class GraphLayer(nn.Module):
         )
 
     def forward(self, x: Tensor, graph: Graph, generator: Generator | None) -> Tensor:
-        y = dropout(F.relu(self.tcn["0"](self.gcn(x, graph))), DROPOUT_GRAPH, generator)
+        y = rectified_dropout(self.gcn(x, graph), self.tcn["0"], DROPOUT_GRAPH, generator)
         y = dropout(self.tcn["4"](self.tcn["3"](y)), DROPOUT_GRAPH, generator)
         if self.residual is not None:
             y = y + self.residual(x)
@@ -179,8 +179,8 @@ class Network(nn.Module):
         shapes = ((2, width, False), (width, width, True), (width, 2 * width, True))
         self.st_gcn_networks = nn.ModuleList(GraphLayer(*shape) for shape in shapes)
         self.st_gcn_pool = nn.ModuleList((GraphLayer(2 * width, 4 * width), GraphLayer(4 * width, 4 * width)))
-        self.conv4 = nn.Sequential(PointConv(4 * width, 4 * width), BatchNorm(4 * width))
-        self.conv2 = nn.Sequential(PointConv(8 * width, 2 * width), BatchNorm(2 * width))
+        self.conv4 = nn.ModuleList((PointConv(4 * width, 4 * width), BatchNorm(4 * width)))
+        self.conv2 = nn.ModuleList((PointConv(8 * width, 2 * width), BatchNorm(2 * width)))
         self.non_local = NonLocal(4 * width)
         self.fcn = nn.ModuleDict({"1": PointConv(4 * width, 3)})
 
@@ -191,9 +191,9 @@ class Network(nn.Module):
         part = torch.stack([x[joints].amax(0) for joints in self.parts])
         for layer in self.st_gcn_pool:
             part = layer(part, self.part_links, generator)
-        body = dropout(F.relu(self.conv4(part.amax(0))), DROPOUT_BODY, generator)
+        body = rectified_dropout(self.conv4[0](part.amax(0)), self.conv4[1], DROPOUT_BODY, generator)
         part = torch.cat((body.expand_as(part), part), dim=-1)
-        part = dropout(F.relu(self.conv2(part)), DROPOUT_OUT, generator)
+        part = rectified_dropout(self.conv2[0](part), self.conv2[1], DROPOUT_OUT, generator)
         x = self.non_local(torch.cat((x, part[self.part_of]), dim=-1))
         return self.fcn["1"](dropout(x, DROPOUT_OUT, generator))
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from poseaug_core.estimators.layers import BatchNorm, dropout
+from poseaug_core.layers import BatchNorm, rectified_dropout
 
 DROPOUT = 0.25
 
@@ -40,7 +40,7 @@ class VPose(nn.Module):
 
     def forward(self, uv: Float[Tensor, "b 16 2"], generator: Generator | None = None) -> Float[Tensor, "b 16 3"]:
         def layer(x, conv, norm):
-            return dropout(F.relu(norm(conv(x))), DROPOUT, generator)
+            return rectified_dropout(conv(x), norm, DROPOUT, generator)
 
         x = layer(uv.flatten(1), self.expand_conv, self.expand_bn)
         for k in range(0, 8, 2):

@@ -1,0 +1,107 @@
+"""Layers that networks share: batch norm of one row or with kept statistics, dropout from an explicit generator."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+
+def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
+    """Inverted dropout, p rounded to 1/256; generator=None drops nothing (evaluation)."""
+    if generator is None or p == 0:
+        return x
+    return x * _kept(x, p, generator).mul_(_scale(p))
+
+
+def rectified_dropout(x: Tensor, norm: BatchNorm, p: float, generator: Generator | None) -> Tensor:
+    """dropout(relu(norm(x))), what most hidden layers end with, in half the passes over memory.
+
+    The scale of what dropout keeps goes into the norm's weights, as relu(s x) = s relu(x).
+    """
+    if generator is None or p == 0:
+        return F.relu(norm(x))
+    x = norm(x, _scale(p))
+    return _RectifiedDropout.apply(x, _kept(x, p, generator))
+
+
+class _RectifiedDropout(torch.autograd.Function):
+    """relu(x) times a mask of zeros and ones: the answer alone says where its gradient passes."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, kept: Tensor) -> Tensor:
+        answer = x.relu().mul_(kept)
+        ctx.save_for_backward(answer)
+        return answer
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (answer,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(gradient, answer, 0), None
+
+
+def _threshold(p: float) -> int:
+    return round(p * 256)
+
+
+def _scale(p: float) -> float:
+    return 256 / (256 - _threshold(p))
+
+
+def _kept(x: Tensor, p: float, generator: Generator) -> Tensor:
+    """Zeros with probability p and ones, shaped and typed as x.
+
+    Compares random bytes, eight of which come from one 64-bit word: a twentieth of the cost of a Bernoulli draw an
+    element on a CPU. Written as the numbers that x is multiplied by: a mask of bools costs three times as much.
+    """
+    words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device)
+    words.random_(-(2**63), None, generator=generator)
+    bytes_ = words.view(torch.uint8)[: x.numel()].view(x.shape)
+    return torch.ge(bytes_, _threshold(p), out=torch.empty(x.shape, dtype=x.dtype, device=x.device))
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm of rows (..., features). A single row has no variance: it is normalised by the running statistics."""
+
+    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """scale: of the answer, 1 but for who multiplies it next."""
+        rows = x.flatten(0, -2)
+        weight, bias = (self.weight, self.bias) if scale == 1 else (self.weight * scale, self.bias * scale)
+        by_batch = self.training and len(rows) > 1
+        if by_batch and self.track_running_stats:
+            self.num_batches_tracked.add_(1)
+        running = (self.running_mean, self.running_var) if self.track_running_stats or not by_batch else (None, None)
+        if by_batch and rows.device.type == "cpu":
+            # As one image of n pixels, the same memory: torch's kernels for this backward take half the time.
+            image = rows.contiguous().t()[None, :, :, None]
+            rows = F.batch_norm(image, *running, weight, bias, True, self.momentum, self.eps)[0, :, :, 0].t()
+        else:
+            rows = F.batch_norm(rows, *running, weight, bias, by_batch, self.momentum, self.eps)
+        return rows.view_as(x)
+
+
+@contextmanager
+def kept_statistics(*networks: nn.Module):
+    """Within it, batch norms in train mode normalise by their batch and leave running statistics alone."""
+    norms = [m for network in networks for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def frozen(*networks: nn.Module):
+    """Within it, no gradient is computed for the networks' weights; gradients still flow through them."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
