@@ -1,15 +1,18 @@
 """History: every recorded Snapshot of a run in one HDF5 file, read while it is being written.
 
-One growing dataset a field, one chunk a record. The file is written in HDF5's single-writer,
-multiple-reader mode: each record is flushed, then counted, so that readers in this or another process,
-and whoever opens the file after the writer was killed, see complete records only.
+A record's arrays are one row of 'records', which is one chunk: written and read in one piece, whatever the number of
+records. The row's attribute 'fields' says which numbers are which. The file is written in HDF5's single-writer,
+multiple-reader mode: each record is flushed, then counted, so that readers in this or another process, and whoever
+opens the file after the writer was killed, see complete records only.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +27,8 @@ from poseaug_core.storage import explained, replacing, require_space
 VERSION = ("v110", "v110")
 #: Columns of floats whose names may still appear while the file grows.
 COLUMNS = ("scalars", "controls")
-ONE = {"step": np.int64, "epoch": np.int32, "phase": "S16"}
-SETS = (*ARRAYS, *ONE, *COLUMNS, *(f"{column}_names" for column in COLUMNS), "count")
+HEAD = np.dtype([("step", np.int64), ("epoch", np.int32), ("phase", "S16")])
+SETS = ("records", "heads", *COLUMNS, *(f"{column}_names" for column in COLUMNS), "count")
 #: Datasets grow by so many records at a time; only 'count' says how many there are.
 GROWTH = 64
 
@@ -40,20 +43,21 @@ class History:
         self._sets: dict[str, h5py.Dataset] = {}
         self._writing = False
         self._count = 0
-        self._names: dict[str, list[str]] = {column: [] for column in COLUMNS}
+        self._names: dict[str, list[str]] = {}
+        self._fields: dict[str, list[int]] = {}
 
     # writing
 
     def append(self, snapshot: Snapshot) -> None:
         """Add a record; the first one makes the file. UserError where the disk is full, before anything is written."""
-        arrays = {name: getattr(snapshot, name) for name in ARRAYS}
+        arrays = [getattr(snapshot, name) for name in ARRAYS]
         with self._lock:
-            require_space(self.path, sum(a.nbytes for a in arrays.values()) + (1 << 20))
+            require_space(self.path, sum(a.nbytes for a in arrays) + (1 << 20))
             try:
                 if not self._writing:
                     assert not self.path.exists(), "an existing history is continued with keep()"
                     with replacing(self.path) as part:
-                        _make(part, {name: a.shape for name, a in arrays.items()})
+                        _make(part, {name: a.shape for name, a in zip(ARRAYS, arrays, strict=True)})
                         self._open_to_write(part)
                 self._write(snapshot, arrays)
             except (OSError, RuntimeError) as error:
@@ -67,34 +71,32 @@ class History:
         flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
         self._close()
         self._file = h5py.File(h5py.h5f.open(os.fsencode(part), flags, access))
-        self._sets = {name: self._file[name] for name in SETS}
+        self._take_sets()
         self._writing, self._count = True, int(self._sets["count"][0])
-        self._names = {column: _texts(self._sets[f"{column}_names"]) for column in COLUMNS}
 
-    def _write(self, snapshot: Snapshot, arrays: dict[str, np.ndarray]) -> None:
+    def _write(self, snapshot: Snapshot, arrays: list[np.ndarray]) -> None:
         sets, k = self._sets, self._count
-        one = {"step": snapshot.step, "epoch": snapshot.epoch, "phase": snapshot.phase.encode()}
-        for name, value in (arrays | one).items():
-            if k >= sets[name].shape[0]:
+        if k >= sets["records"].shape[0]:
+            for name in ("records", "heads"):
                 sets[name].resize(k + GROWTH, axis=0)
-            sets[name][k] = value
-            sets[name].flush()
+        rows = {
+            "records": np.concatenate([array.ravel() for array in arrays]),
+            "heads": np.array((snapshot.step, snapshot.epoch, snapshot.phase.encode()), HEAD),
+        }
         for column in COLUMNS:
-            values = getattr(snapshot, column)
-            names = self._names[column]
+            values, names = getattr(snapshot, column), self._names[column]
             if fresh := [name for name in values if name not in names]:
                 names += fresh
                 dataset = sets[f"{column}_names"]
                 dataset.resize(len(names), axis=0)
                 dataset[-len(fresh) :] = [name.encode() for name in fresh]
                 dataset.flush()
-            rows = sets[column].shape[0]
-            if k >= rows or fresh:
-                sets[column].resize((rows if k < rows else k + GROWTH, len(names)))
-            sets[column][k] = [values.get(name, np.nan) for name in names]
-            sets[column].flush()
-        sets["count"][0] = k + 1
-        sets["count"].flush()
+            if fresh or k >= sets[column].shape[0]:
+                sets[column].resize((sets["records"].shape[0], len(names)))
+            rows[column] = np.array([values.get(name, np.nan) for name in names])
+        for name, row in rows.items():
+            _put(sets[name], k, row)
+        _put(sets["count"], 0, np.array(k + 1, np.int64))
         self._count = k + 1
 
     def keep(self, last_step: int) -> None:
@@ -107,10 +109,10 @@ class History:
             if not self.path.exists():
                 return
             with _explained(self.path), h5py.File(self.path, "r", swmr=True) as old:
-                steps = old["step"][: int(old["count"][0])]
+                steps = old["heads"][: int(old["count"][0])]["step"]
                 count = int(np.searchsorted(steps, last_step, side="right"))
                 with replacing(self.path, self.path.stat().st_size) as part:
-                    _make(part, {name: old[name].shape[1:] for name in ARRAYS})
+                    _make(part, json.loads(old["records"].attrs["fields"]))
                     with h5py.File(part, "r+", libver=VERSION) as new:
                         _copy(old, new, count)
                     self._open_to_write(part)
@@ -126,23 +128,24 @@ class History:
         """Record k, negative from the end; IndexError where there is none."""
         with self._lock, self._opened() as sets:
             k = range(self._count if sets else 0)[k]
-            columns = {}
-            for column in COLUMNS:
-                row = sets[column][k]
-                pairs = zip(_texts(sets[f"{column}_names"]), row.tolist(), strict=False)
-                columns[column] = {name: value for name, value in pairs if value == value}
-            return Snapshot(
-                step=int(sets["step"][k]),
-                phase=sets["phase"][k].decode(),
-                epoch=int(sets["epoch"][k]),
-                **{name: sets[name][k] for name in ARRAYS},
-                **columns,
-            )
+            record, head = sets["records"][k], sets["heads"][k]
+            rows = {column: zip(self._names[column], sets[column][k].tolist(), strict=False) for column in COLUMNS}
+            fields = self._fields
+        record.flags.writeable = False  # so that the snapshot's arrays are views of it, not copies
+        ends = np.cumsum([math.prod(shape) for shape in fields.values()])
+        parts = np.split(record, ends[:-1])
+        return Snapshot(
+            step=int(head["step"]),
+            phase=head["phase"].decode(),
+            epoch=int(head["epoch"]),
+            **{name: part.reshape(shape) for (name, shape), part in zip(fields.items(), parts, strict=True)},
+            **{column: {name: value for name, value in row if value == value} for column, row in rows.items()},
+        )
 
-    def steps(self) -> np.ndarray:
-        """(records,) int64: the step of every complete record."""
+    def steps(self, since: int = 0) -> np.ndarray:
+        """(records,) int64: the step of every complete record, from record ``since`` on."""
         with self._lock, self._opened() as sets:
-            return sets["step"][: self._count] if sets else np.zeros(0, np.int64)
+            return sets["heads"][since : self._count]["step"] if sets else np.zeros(0, np.int64)
 
     def series(self, column: str) -> dict[str, np.ndarray]:
         """Each name of 'scalars' or 'controls' over all records: (records,) float64, NaN where it was absent."""
@@ -150,7 +153,7 @@ class History:
             if not sets:
                 return {}
             table = sets[column][: self._count]
-            return {name: table[:, i] for i, name in enumerate(_texts(sets[f"{column}_names"])[: table.shape[1]])}
+            return {name: table[:, i] for i, name in enumerate(self._names[column][: table.shape[1]])}
 
     @contextmanager
     def _opened(self) -> Iterator[dict[str, h5py.Dataset]]:
@@ -168,14 +171,23 @@ class History:
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
                 self._file = h5py.File(self.path, "r", swmr=True)
                 self._identity = _identity(self.path)
-                self._sets = {name: self._file[name] for name in SETS}
+                self._take_sets()
             self._sets["count"].refresh()
             count = int(self._sets["count"][0])
             if count != self._count:
                 for dataset in self._sets.values():
                     dataset.refresh()
+                self._names = _names(self._sets)
                 self._count = count
             yield self._sets
+
+    def _take_sets(self) -> None:
+        self._sets = {name: self._file[name] for name in SETS}
+        self._fields = json.loads(self._sets["records"].attrs["fields"])
+        size = sum(map(math.prod, self._fields.values()))
+        if tuple(self._fields) != ARRAYS or size != self._sets["records"].shape[1]:
+            raise ValueError("the records do not hold what a snapshot does")
+        self._names = _names(self._sets)
 
     def _current(self) -> bool:
         """Whether the open file is still the one of that name: a resume puts another in its place."""
@@ -198,35 +210,40 @@ class History:
                 raise explained(self.path, error) from error
 
 
-def _make(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+def _make(path: Path, fields: dict[str, Sequence[int]]) -> None:
     """An empty history for arrays of these shapes."""
     with h5py.File(path, "w", libver=VERSION) as file:
-        for name, shape in shapes.items():
-            # A chunk may not be empty, nor larger than what the dataset may become.
-            chunk, most = (1, *(n or 1 for n in shape)), (None, *(n or None for n in shape))
-            file.create_dataset(name, (0, *shape), "f4", maxshape=most, chunks=chunk)
-        for name, kind in ONE.items():
-            file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(256,))
+        size = sum(math.prod(shape) for shape in fields.values())
+        records = file.create_dataset("records", (0, size), "f4", maxshape=(None, size), chunks=(1, size))
+        records.attrs["fields"] = json.dumps(fields)
+        file.create_dataset("heads", (0,), HEAD, maxshape=(None,), chunks=(256,))
         for name in COLUMNS:
             file.create_dataset(name, (0, 0), "f8", maxshape=(None, None), chunks=(64, 32), fillvalue=np.nan)
             file.create_dataset(f"{name}_names", (0,), "S64", maxshape=(None,), chunks=(64,))
         file.create_dataset("count", data=np.zeros(1, np.int64))
 
 
+def _put(dataset: h5py.Dataset, k: int, row: np.ndarray) -> None:
+    """Write row k and flush it; by HDF5's own calls, a tenth of what h5py's indexing takes."""
+    space = dataset.id.get_space()
+    space.select_hyperslab((k, *(0,) * row.ndim), (1, *row.shape))
+    dataset.id.write(h5py.h5s.create_simple((1, *row.shape)), space, row)
+    dataset.id.flush()
+
+
 def _copy(old: h5py.File, new: h5py.File, count: int) -> None:
-    for name in (*ARRAYS, *ONE, *COLUMNS):
+    for name in ("records", "heads", *COLUMNS):
         new[name].resize((count, *old[name].shape[1:]))
         for start in range(0, count, 256):
             new[name][start : min(start + 256, count)] = old[name][start : min(start + 256, count)]
-    for column in COLUMNS:
-        names = old[f"{column}_names"][:]
-        new[f"{column}_names"].resize(len(names), axis=0)
-        new[f"{column}_names"][:] = names
+    for name in (f"{column}_names" for column in COLUMNS):
+        new[name].resize(old[name].shape)
+        new[name][:] = old[name][:]
     new["count"][0] = count
 
 
-def _texts(dataset: h5py.Dataset) -> list[str]:
-    return [name.decode() for name in dataset[:]]
+def _names(sets: dict[str, h5py.Dataset]) -> dict[str, list[str]]:
+    return {column: [name.decode() for name in sets[f"{column}_names"][:]] for column in COLUMNS}
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -238,7 +255,8 @@ def _identity(path: Path) -> tuple[int, int]:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(
-            f"{path} cannot be read as a history of snapshots; it is damaged, restore it from a copy."
+            f"{path} cannot be read as a history of snapshots; it is damaged or of another version of the program: "
+            "restore it from a copy or train anew."
         ) from error
