@@ -1,4 +1,7 @@
-"""One side of benchmarks.studio: the demo trained with nobody watching; prints its rate as JSON."""
+"""One side of benchmarks.studio: the demo trained with nobody watching; prints its rate as JSON.
+
+python -m benchmarks.studio_headless [--folder RUN] [--threads N]; with a folder it trains on until its input ends.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,70 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import argparse
 import json
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 from poseaug_core.demo import demo_config
-from poseaug_core.live import ENDED, Live
+from poseaug_core.live import ENDED, Live, Status
 
-#: Iterations between which time is taken: past the first allocations, warm-up and estimator passes among them.
-BEGIN, END = 60, 700
+#: Iterations between which time is taken: past the first allocations, augmentor passes all of them.
+BEGIN, END = 40, 280
+
+
+class Pace:
+    """The rate between iterations BEGIN and END, of a status looked at now and then."""
+
+    def __init__(self):
+        self.times: dict[int, tuple[float, int]] = {}
+
+    def look(self, status: Status) -> None:
+        if status.state in ENDED:
+            raise SystemExit(f"the demo ended at step {status.step}: {status.message}")
+        for mark in (BEGIN, END):
+            if status.step >= mark:
+                self.times.setdefault(mark, (time.perf_counter(), status.step))
+
+    @property
+    def began(self) -> bool:
+        return BEGIN in self.times
+
+    @property
+    def done(self) -> bool:
+        return END in self.times
+
+    @property
+    def rate(self) -> float:
+        (t0, s0), (t1, s1) = self.times[BEGIN], self.times[END]
+        return (s1 - s0) / (t1 - t0)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
     from poseaug_core.launch import train
 
-    live = Live()
-    with tempfile.TemporaryDirectory() as folder:
-        work = threading.Thread(target=train, args=(demo_config(), Path(folder) / "run", live))
+    live, pace = Live(), Pace()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch) / "run"
+        work = threading.Thread(target=train, args=(demo_config(threads=options.threads), folder, live))
         work.start()
-        times = {}
-        while not {BEGIN, END} <= times.keys():
-            status = live.status
-            if status.state in ENDED:
-                raise SystemExit(f"the demo ended at step {status.step}: {status.message}")
-            for mark in (BEGIN, END):
-                if status.step >= mark:
-                    times.setdefault(mark, (time.perf_counter(), status.step))
-            time.sleep(0.02)
+        while not pace.done:
+            pace.look(live.status)
+            work.join(0.02)
+            if not work.is_alive():
+                raise SystemExit("the demo ended before it was measured")
+        print(json.dumps({"rate": pace.rate}), flush=True)
+        if options.folder:
+            sys.stdin.read()
         live.stop()
         work.join()
-    (t0, s0), (t1, s1) = times[BEGIN], times[END]
-    print(json.dumps({"rate": (s1 - s0) / (t1 - t0)}))
 
 
 if __name__ == "__main__":
