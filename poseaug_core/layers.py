@@ -75,8 +75,9 @@ class BatchNorm(nn.BatchNorm1d):
         running = (self.running_mean, self.running_var) if self.track_running_stats or not by_batch else (None, None)
         if by_batch and rows.device.type == "cpu":
             # As one image of n pixels, the same memory: torch's kernels for this backward take half the time.
-            image = rows.contiguous().t()[None, :, :, None]
-            rows = F.batch_norm(image, *running, weight, bias, True, self.momentum, self.eps)[0, :, :, 0].t()
+            image = rows.contiguous().t()[None, ..., None]
+            image = F.batch_norm(image, *running, weight, bias, True, self.momentum, self.eps)
+            rows = image.squeeze(-1).squeeze(0).t()  # not indexed, whose gradient would be copied
         else:
             rows = F.batch_norm(rows, *running, weight, bias, by_batch, self.momentum, self.eps)
         return rows.view_as(x)
