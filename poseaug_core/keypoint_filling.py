@@ -9,6 +9,8 @@ from poseaug_core.skeleton import HUMAN16
 
 #: Frames that a gap may last to be bridged in time.
 LONGEST_GAP = 10
+#: Rows beside a row on which its filling depends.
+BESIDE = LONGEST_GAP + 1
 #: Two frames show the same person going on where its joints have moved by less than this share of its extent.
 SAME_PERSON = 0.25
 #: Joints of which a person must show so many, or it is left out.
@@ -16,22 +18,24 @@ FEWEST = 6
 J = {name: number for number, name in enumerate(HUMAN16.names)}
 
 
-def fill(xy: np.ndarray, image: np.ndarray) -> dict[str, int]:
+def fill(xy: np.ndarray, frames: bool, counted: slice = slice(None)) -> dict[str, int]:
     """Fill the NaN of xy (n, 16, 2), y down, in place, and count what gave how many: {'neighbouring frames': 3, ...}.
 
-    image: (n,) number of each row's image. Rows of consecutive images that show the same person are one motion. Each
-    row needs FEWEST joints, a shoulder and a hip or a second joint of the trunk for a sensible result.
+    frames: whether rows are frames, one after the other, so that those which show the same person are one motion.
+    counted: rows that count; a part of a long motion needs BESIDE rows on each side to be filled as in the whole.
+    Each row needs FEWEST joints, a shoulder and a hip or a second joint of the trunk for a sensible result.
     """
     counts = {}
+    lost = lambda: int(np.isnan(xy[counted, :, 0]).sum())  # noqa: E731
     for means, act in (
-        ("neighbouring frames", lambda: _from_time(xy, image)),
+        ("neighbouring frames", lambda: _from_time(xy) if frames else None),
         ("the trunk", lambda: _trunk(xy)),
         ("the other side", lambda: _from_mirror(xy)),
         ("the joints above", lambda: _from_parents(xy)),
     ):
-        before = np.isnan(xy[..., 0]).sum()
+        before = lost()
         act()
-        if filled := int(before - np.isnan(xy[..., 0]).sum()):
+        if filled := before - lost():
             counts[means] = filled
     return counts
 
@@ -44,16 +48,15 @@ def enough(xy: np.ndarray) -> np.ndarray:
     return (there.sum(1) >= FEWEST) & (trunk.sum(1) >= 2)
 
 
-def _from_time(xy: np.ndarray, image: np.ndarray) -> None:
+def _from_time(xy: np.ndarray) -> None:
     """Straight from the frame before a gap to the one after it."""
     whole = xy.copy()
-    consecutive = len(np.unique(image)) == len(image)
-    if not consecutive:
-        return
     for joint in range(16):
         there = np.flatnonzero(~np.isnan(whole[:, joint, 0]))
-        for before, after in zip(there, there[1:], strict=False):
-            if 1 < after - before <= LONGEST_GAP + 1 and _goes_on(whole[before : after + 1]):
+        apart = np.diff(there)
+        gaps = np.flatnonzero((apart > 1) & (apart <= LONGEST_GAP + 1))
+        for before, after in zip(there[gaps], there[gaps + 1], strict=True):
+            if _goes_on(whole[before : after + 1]):
                 share = (np.arange(1, after - before) / (after - before))[:, None]
                 xy[before + 1 : after, joint] = (1 - share) * whole[before, joint] + share * whole[after, joint]
 

@@ -1,27 +1,30 @@
-"""Lifting: 2D poses of any length through an estimator, a chunk at a time, so that memory does not grow with them."""
+"""Lifting: 2D poses of any number through estimators, a part at a time, so that memory does not grow with them."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.geometry import mirror
+from poseaug_core.inference import Inference, in_order
 from poseaug_core.keypoints import Keypoints
 from poseaug_core.lifted_files import LiftedPoses
 from poseaug_core.metrics import joint_values, summarise
+from poseaug_core.motion.clip import tell
 from poseaug_core.poses import Poses
 from poseaug_core.readers import is_flat, read_keypoints, read_poses
+from poseaug_core.readers.array_parts import open_pose_file
+from poseaug_core.readers.keypoint_columns import chunks
 from poseaug_core.readers.keypoint_images import find_image, load_image
-from poseaug_core.skeleton import HUMAN16
-from poseaug_core.storage import require_space
+from poseaug_core.readers.keypoint_json import open_keypoint_file
+from poseaug_core.readers.spec import parse_spec
 from poseaug_core.trained import Trained, open_estimator
 
 if TYPE_CHECKING:
@@ -34,7 +37,48 @@ DEFAULT_NOTE = (
     "The estimator is the demo's: it was trained on parametric motion alone. Name a run or a checkpoint trained on "
     "motion capture for real use."
 )
-CHUNK = 4096
+#: Poses read, lifted and written at a time.
+PART = 2048
+
+
+class Source(Protocol):
+    """2D poses in parts. name: of the set. one_each: whether each image has one row. notes: what was decided while
+    reading, complete after the last part."""
+
+    name: str
+    one_each: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def parts(self, size: int) -> Iterator[Keypoints | Poses]: ...
+
+
+class Held:
+    """A Source of what is in memory already."""
+
+    def __init__(self, table: Keypoints | Poses):
+        self.table, self.name, self.notes = table, table.name, table.notes
+        self.one_each = not isinstance(table, Keypoints) or len(table.image.unique()) == len(table)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def parts(self, size: int) -> Iterator[Keypoints | Poses]:
+        return (self.table.take(rows) for rows in chunks(len(self), size))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows and their answers. start: number of the first row. answers: (m, 16, 3) by each estimator, root-relative
+    metres. sums: for each estimator, where the truth is known, the sums over rows of metrics.joint_values."""
+
+    start: int
+    table: Keypoints | Poses
+    answers: list[np.ndarray]
+    sums: list[dict[str, Tensor]]
 
 
 def open_lifter(source: str | Path = DEFAULT, own: str = "", device: str | torch.device = "cpu") -> Trained:
@@ -50,62 +94,8 @@ def title_of(trained: Trained) -> str:
     return "Demo estimator" if trained.source == DEFAULT else Path(trained.source).name.removesuffix(".safetensors")
 
 
-@torch.no_grad()
-def lift_chunk(trained: Trained, uv: Tensor, flip: bool = True) -> Tensor:
-    """(b, 16, 3) root-relative metres, camera frame, of normalised 2D (b, 16, 2); on the CPU.
-
-    flip: average with the mirrored answer to the mirrored input. Raises UserError for answers that are not finite.
-    """
-    network, swap = trained.network, HUMAN16.mirror
-    uv = uv.to(next((weight.device for weight in network.parameters()), uv.device))
-    answer = network(uv)
-    if flip:
-        answer = (answer + mirror(network(mirror(uv, swap)), swap)) / 2
-    if not answer.isfinite().all():
-        raise UserError(f"{trained.source} answers NaN, so its training has diverged; use an earlier checkpoint.")
-    return (answer - answer[:, :1]).float().cpu()
-
-
-def tensor_of(uv: np.ndarray) -> Tensor:
-    """(n, 16, 2) float32, for who keeps arrays."""
-    return torch.from_numpy(np.ascontiguousarray(uv, np.float32))
-
-
-def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
-    """Slices that cover count rows."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
-@contextmanager
-def lifted(
-    trained: Trained, uv: Tensor, beside: Path, flip: bool = True, progress: Progress | None = None, size: int = CHUNK
-) -> Iterator[np.ndarray]:
-    """(n, 16, 3) float32 answers to uv (n, 16, 2), mapped from a file in the folder ``beside``, gone after the block.
-
-    progress(share, text) may return False to cancel. Raises UserError (also for a disk too full), Cancelled.
-    """
-    shape = (len(uv), 16, 3)
-    require_space(beside, 12 * 16 * len(uv))
-    with tempfile.NamedTemporaryFile(dir=beside, prefix=".lifted.", suffix=".part") as scratch:
-        answers = np.memmap(scratch, np.float32, "w+", shape=shape)
-        for rows in chunks(len(uv), size):
-            if progress and progress(rows.start / len(uv), f"lifting with {title_of(trained)}") is False:
-                raise Cancelled(f"Lifting with {title_of(trained)} was cancelled.")
-            answers[rows] = lift_chunk(trained, uv[rows], flip).numpy()
-        yield answers
-
-
-def errors_of(answers: np.ndarray, poses: Poses) -> dict[str, float]:
-    """Every metric under every protocol, as evaluation.evaluate gives them, of answers to the poses' uv."""
-    sums: dict[str, Tensor] = {}
-    for rows in chunks(len(poses)):
-        values = joint_values(torch.from_numpy(np.array(answers[rows])), poses.root_relative[rows])
-        sums = {name: sums.get(name, 0) + value.double().sum(0) for name, value in values.items()}
-    return summarise({name: value / len(poses) for name, value in sums.items()})
-
-
 def read_2d(spec: str | Path, progress: Progress | None = None) -> Keypoints | Poses:
-    """What is to be lifted: 2D keypoints alone as Keypoints, all other sets as Poses, whose 2D is lifted.
+    """What is to be lifted, in memory: 2D keypoints alone as Keypoints, all other sets as Poses, whose 2D is lifted.
 
     spec: see readers.read_keypoints and readers.read_poses. Raises UserError.
     """
@@ -113,17 +103,75 @@ def read_2d(spec: str | Path, progress: Progress | None = None) -> Keypoints | P
     return read(spec, progress=progress)
 
 
-def as_lifted(
-    table: Keypoints | Poses,
-    answers: np.ndarray,
-    trained: Trained,
-    baseline: np.ndarray | None = None,
-    fps: float = 30.0,
+@contextmanager
+def open_2d(spec: str | Path, progress: Progress | None = None, folder: Path | None = None) -> Iterator[Source]:
+    """The same in parts: keypoint files and plain arrays stay on disk, other sets are read into memory.
+
+    folder: of what lies on disk within the block, the system's for temporary files by default. Raises UserError.
+    """
+    found = parse_spec(spec)
+    if is_flat(found) and found.path.suffix.lower() != ".mat":
+        with open_keypoint_file(spec, progress, folder) as file:
+            yield file
+        return
+    plain = found.path.is_file() and not found.options and found.path.suffix.lower() in (".npz", ".h5", ".hdf5")
+    looked = lambda share: tell(progress, share, f"looking at {found.path.name}")  # noqa: E731
+    yield (open_pose_file(found.path, looked) if plain else None) or Held(read_2d(spec, progress))
+
+
+def lift(
+    lifters: Sequence[Trained],
+    source: Source,
+    flip: bool = True,
+    precision: str = "float32",
+    progress: Progress | None = None,
+) -> Iterator[Part]:
+    """The parts of source in order, each lifted by every lifter.
+
+    flip: average with the mirrored answer to the mirrored input. precision: see inference.Inference. progress(share,
+    text) may return False to cancel. Raises UserError, also for answers that are not finite, Cancelled.
+    """
+    ready = [Inference(trained.network, precision) for trained in lifters]
+    titles = " and ".join(map(title_of, lifters))
+
+    def work(item: tuple[int, Keypoints | Poses]) -> Part:
+        start, table = item
+        answers = [_finite(one.answer(table.uv, flip), trained) for one, trained in zip(ready, lifters, strict=True)]
+        sums = [_sums(answer, table) for answer in answers] if isinstance(table, Poses) else []
+        return Part(start, table, [answer.numpy() for answer in answers], sums)
+
+    with closing(in_order(work, _numbered(source), min(one.workers for one in ready))) as parts:
+        for part in parts:
+            if progress and progress(part.start / len(source), f"lifting with {titles}") is False:
+                raise Cancelled(f"Lifting with {titles} was cancelled.")
+            yield part
+
+
+def lift_array(
+    trained: Trained, uv: np.ndarray, flip: bool = True, precision: str = "float32", progress: Progress | None = None
+) -> np.ndarray:
+    """(n, 16, 3) float32 answers to normalised 2D (n, 16, 2), in memory. Arguments and errors as lift."""
+    uv = torch.from_numpy(np.ascontiguousarray(uv, np.float32))
+    count = len(uv)
+    table = Keypoints(uv, torch.ones(count, 16), torch.zeros(count, 2), torch.arange(count))
+    answers = np.empty((count, 16, 3), np.float32)
+    for part in lift([trained], Held(table), flip, precision, progress):
+        answers[part.start : part.start + len(part.table)] = part.answers[0]
+    return answers
+
+
+def errors_of(sums: Sequence[dict[str, Tensor]], count: int) -> dict[str, float]:
+    """Every metric under every protocol, as evaluation.evaluate gives them, of the sums of an estimator's parts."""
+    return summarise({name: sum(one[name] for one in sums) / count for name in sums[0]})
+
+
+def lifted_poses(
+    part: Keypoints | Poses, answers: Sequence[np.ndarray], estimator: str, fps: float = 30.0
 ) -> LiftedPoses:
-    """The answers with what they answer, ready to be written."""
-    sure = table.confidence.numpy() if isinstance(table, Keypoints) else np.ones(table.uv.shape[:2], np.float32)
-    single = not isinstance(table, Keypoints) or len(table.image.unique()) == len(table)
-    return LiftedPoses(answers, table.uv.numpy(), sure, row_names(table), trained.source, baseline, fps, single)
+    """Answers, of one estimator or two, with what they answer, ready to be written."""
+    sure = part.confidence.numpy() if isinstance(part, Keypoints) else np.ones(part.uv.shape[:2], np.float32)
+    baseline = answers[1] if len(answers) > 1 else None
+    return LiftedPoses(answers[0], part.uv.numpy(), sure, row_names(part), estimator, baseline, fps)
 
 
 def spread(count: int, wanted: int) -> list[int]:
@@ -131,32 +179,30 @@ def spread(count: int, wanted: int) -> list[int]:
     return np.linspace(0, count - 1, min(count, wanted)).round().astype(int).tolist()
 
 
-def examples(
-    table: Keypoints | Poses, rows: Sequence[int], answers: np.ndarray, baseline: np.ndarray | None, folder: Path | None
-) -> list[Lifted]:
-    """What export.draw_lifted draws of these rows; images are looked for in the folder.
+def require_rows(rows: Sequence[int], count: int) -> None:
+    """UserError for a row that is not there."""
+    for row in rows:
+        if not 0 <= row < count:
+            raise UserError(f"Row {row} is not among the poses; choose one from 0 to {count - 1:,}.")
 
-    Raises UserError for rows that are not there.
+
+def example(part: Keypoints | Poses, row: int, answers: Sequence[np.ndarray], folder: Path | None) -> Lifted:
+    """What export.draw_lifted draws of a row of the part, whose answers are by one estimator or two.
+
+    folder: where its image is looked for.
     """
     from poseaug_core.export.lifted import Lifted
 
-    for row in rows:
-        if not 0 <= row < len(table):
-            raise UserError(f"Row {row} is not among the poses; choose one from 0 to {len(table) - 1:,}.")
-    names = row_names(table)
-    found = [find_image(folder, names[row]) if folder and isinstance(table, Keypoints) else None for row in rows]
-    truth = table.root_relative.numpy() if isinstance(table, Poses) else None
-    return [
-        Lifted(
-            table.uv[row].numpy(),
-            answers[row],
-            None if baseline is None else baseline[row],
-            None if truth is None else truth[row],
-            load_image(path) if path else None,
-            names[row],
-        )
-        for row, path in zip(rows, found, strict=True)
-    ]
+    name = row_names(part.take(slice(row, row + 1)))[0]
+    found = find_image(folder, name) if folder and isinstance(part, Keypoints) else None
+    return Lifted(
+        part.uv[row].numpy(),
+        answers[0][row],
+        answers[1][row] if len(answers) > 1 else None,
+        part.root_relative[row].numpy() if isinstance(part, Poses) else None,
+        load_image(found) if found else None,
+        name,
+    )
 
 
 def row_names(table: Keypoints | Poses) -> list[str]:
@@ -168,3 +214,21 @@ def row_names(table: Keypoints | Poses) -> list[str]:
         f"{clips[clip] if clip < len(clips) else clip} {frame} {view}"
         for clip, frame, view in table.tag[:, 1:].tolist()
     ]
+
+
+def _numbered(source: Source) -> Iterator[tuple[int, Keypoints | Poses]]:
+    start = 0
+    for table in source.parts(PART):
+        yield start, table
+        start += len(table)
+
+
+def _finite(answer: Tensor, trained: Trained) -> Tensor:
+    """The answer on the CPU; UserError where it is none."""
+    if not answer.isfinite().all():
+        raise UserError(f"{trained.source} answers NaN, so its training has diverged; use an earlier checkpoint.")
+    return answer.cpu()
+
+
+def _sums(answer: Tensor, poses: Poses) -> dict[str, Tensor]:
+    return {name: value.double().sum(0) for name, value in joint_values(answer, poses.root_relative).items()}

@@ -100,14 +100,9 @@ def read(spec: str, progress: Progress | None = None) -> Source:
 
 def lift(source: Source, estimator: str, progress: Progress | None = None) -> np.ndarray:
     """(n, 16, 3) root-relative metres by the estimator, flip-averaged. Raises UserError, Cancelled."""
-    import tempfile
+    from poseaug_core.lifting import lift_array, open_lifter
 
-    from poseaug_core.lifting import lifted, open_lifter, tensor_of
-
-    trained = open_lifter(estimator)
-    with tempfile.TemporaryDirectory(prefix="poseaug-lift-") as folder:
-        with lifted(trained, tensor_of(source.uv), Path(folder), progress=progress) as answers:
-            return np.array(answers)
+    return lift_array(open_lifter(estimator), source.uv, progress=progress)
 
 
 def write_poses(

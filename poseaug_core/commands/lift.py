@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from poseaug_core.commands.terminal import json_option, own_estimator_option, print_errors, print_json, progress_bar
 from poseaug_core.errors import UserError
+
+if TYPE_CHECKING:
+    from poseaug_core.lifting import Part
 
 #: Rows of a figure where none are named: spread over the set.
 DRAWN = 4
@@ -25,9 +30,13 @@ DRAWN = 4
 @click.option("--fps", default=30.0, help="Frames a second of a motion. [default: 30]")
 @own_estimator_option
 @click.option("--flip/--no-flip", default=True, help="Average with the mirrored answer. [default: flip]")
+@click.option(
+    "--precision", default="float32", metavar="float32|bfloat16",
+    help="Of the products of SimpleBaseline and VPose; bfloat16 is faster where the CPU has it. [default: float32]",
+)  # fmt: skip
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps. [default: auto]")
 @json_option
-def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip, device, as_json) -> None:
+def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip, precision, device, as_json) -> None:
     """Lift 2D keypoints to 3D poses with any estimator, and write them.
 
     KEYPOINTS: a .json file of COCO, OpenPose, AlphaPose or MMPose, a folder of OpenPose's frames, .npz with keypoints
@@ -36,9 +45,9 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
     images=FOLDER, units=pixels|fractions|normalised. What was decided while reading is told.
     """
     from poseaug_core.device import choose_device
-    from poseaug_core.lifted_files import require_lifted_target, write_lifted
-    from poseaug_core.lifting import DEFAULT, DEFAULT_NOTE, as_lifted, errors_of, lifted, open_lifter, read_2d
-    from poseaug_core.poses import Poses
+    from poseaug_core.lifted_files import Head, require_lifted_target, writing_lifted
+    from poseaug_core.lifting import DEFAULT, DEFAULT_NOTE, errors_of, lifted_poses, open_2d, open_lifter, title_of
+    from poseaug_core.lifting import lift as lift_parts
 
     if out is None and figure is None:
         raise UserError("Nothing would be written; name a file with --out or --figure.")
@@ -49,26 +58,31 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
     place = Path(out or figure).absolute().parent
     device = choose_device(device)
     named = [source or DEFAULT, *([beside] if beside else [])]
-    lifter, *rest = [open_lifter(name, code, device) for name, code in zip(named, _own_of(named, own), strict=True)]
-    baseline = rest[0] if rest else None
-    result = {"with": lifter.source, "beside": baseline and baseline.source, "flip": flip, "notes": [], "errors": {}}
+    lifters = [open_lifter(name, code, device) for name, code in zip(named, _own_of(named, own), strict=True)]
+    result = {"with": lifters[0].source, "beside": lifters[1].source if beside else None, "flip": flip}
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar())
-        table = read_2d(keypoints, progress)
-        result |= {"poses": len(table), "notes": list(getattr(table, "notes", ()))}
-        answers = stack.enter_context(lifted(lifter, table.uv, place, flip, progress))
-        others = stack.enter_context(lifted(baseline, table.uv, place, flip, progress)) if baseline else None
-        if source is None:
-            result["notes"].append(DEFAULT_NOTE)
-        if isinstance(table, Poses):
-            found = {"with": answers} | ({} if others is None else {"beside": others})
-            errors = {name: errors_of(given, table) for name, given in found.items()}
-            result["errors"] = {f"{name}/{metric}": v for name, row in errors.items() for metric, v in row.items()}
-        if out is not None:
-            written, said = write_lifted(as_lifted(table, answers, lifter, others, fps), out)
-            result |= {"written": str(written), "notes": result["notes"] + said}
-        if figure is not None:
-            result["figure"] = str(_draw(table, keypoints, rows, answers, others, lifter, baseline, figure, width_mm))
+        poses = stack.enter_context(open_2d(keypoints, progress, place))
+        result |= {"notes": [], "errors": {}, "poses": len(poses)}
+        drawing = Drawing(keypoints, rows, len(poses)) if figure is not None else None
+        written, sums = [], []
+        with ExitStack() as files:
+            head = Head(len(poses), lifters[0].source, bool(beside), fps, poses.one_each)
+            writer = files.enter_context(writing_lifted(out, head)) if out is not None else None
+            for part in lift_parts(lifters, poses, flip, precision, progress):
+                if writer:
+                    writer.add(lifted_poses(part.table, part.answers, lifters[0].source, fps))
+                if drawing:
+                    drawing.take(part)
+                sums.append(part.sums)
+        if writer:
+            result["written"], written = str(writer.path), writer.notes
+        if any(sums):
+            for name, of_one in zip(("with", "beside"), zip(*sums, strict=True), strict=False):
+                result["errors"] |= {f"{name}/{metric}": v for metric, v in errors_of(of_one, len(poses)).items()}
+        result["notes"] = [*poses.notes, *([DEFAULT_NOTE] if source is None else []), *written]
+        if drawing:
+            result["figure"] = str(drawing.save(figure, list(map(title_of, lifters)), width_mm))
     _tell(result, as_json)
 
 
@@ -112,18 +126,32 @@ def _check_figure(figure: str, width_mm: float) -> None:
         raise UserError(f"{figure} cannot be written: the folder {Path(figure).parent} does not exist; make it first.")
 
 
-def _draw(table, spec, rows, answers, others, lifter, baseline, figure, width_mm) -> Path:
-    from poseaug_core.export.lifted import draw_lifted
-    from poseaug_core.export.page import save
-    from poseaug_core.keypoints import Keypoints
-    from poseaug_core.lifting import examples, spread, title_of
-    from poseaug_core.readers.keypoint_images import image_folder
-    from poseaug_core.readers.spec import parse_spec
+class Drawing:
+    """The rows of a figure, picked up as their parts come."""
 
-    folder = image_folder(parse_spec(spec)) if isinstance(table, Keypoints) else None
-    drawn = examples(table, rows or spread(len(table), DRAWN), answers, others, folder)
-    titles = (title_of(lifter), title_of(baseline) if baseline else "")
-    return save(draw_lifted(drawn, *titles, width_mm=width_mm), Path(figure))
+    def __init__(self, spec: str, rows: Sequence[int], count: int):
+        from poseaug_core.lifting import require_rows, spread
+
+        require_rows(rows, count)
+        self.spec, self.rows, self.drawn = spec, list(rows) or spread(count, DRAWN), {}
+
+    def take(self, part: Part) -> None:
+        from poseaug_core.keypoints import Keypoints
+        from poseaug_core.lifting import example
+        from poseaug_core.readers.keypoint_images import image_folder
+        from poseaug_core.readers.spec import parse_spec
+
+        folder = image_folder(parse_spec(self.spec)) if isinstance(part.table, Keypoints) else None
+        for row in set(self.rows):
+            if 0 <= row - part.start < len(part.table):
+                self.drawn[row] = example(part.table, row - part.start, part.answers, folder)
+
+    def save(self, path: str, titles: list[str], width_mm: float) -> Path:
+        from poseaug_core.export.lifted import draw_lifted
+        from poseaug_core.export.page import save
+
+        drawn = [self.drawn[row] for row in self.rows]
+        return save(draw_lifted(drawn, *titles, width_mm=width_mm), Path(path))
 
 
 def _tell(result: dict, as_json: bool) -> None:

@@ -1,104 +1,46 @@
-"""The layouts in which detectors and data sets write 2D keypoints, told apart by content, as one table of people.
+"""The JSON layouts in which detectors and data sets write 2D keypoints, told apart by content while they are read.
 
-JSON: COCO annotations and results, AlphaPose (its own, 'cmu' and 'open' forms), OpenPose frames, MMPose (demo,
-inferencer, video). Arrays: ``keypoints`` (n, k, 2 or 3) in .npz, or the array itself in .npy.
+COCO annotations and results, AlphaPose (its own, 'cmu' and 'open' forms), OpenPose frames, MMPose (demo, inferencer,
+video). Files are walked an entry at a time: their length does not matter.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from poseaug_core.errors import UserError
-from poseaug_core.keypoint_maps import LAYOUTS
-from poseaug_core.readers.limits import require_room
+from poseaug_core.readers.json_stream import Entry, entries
+from poseaug_core.readers.keypoint_people import People, one_number
 
-#: Larger JSON files are refused; COCO's annotations of people have 240 MB.
-LARGEST = 256 * 2**20
-#: Memory that a JSON file may take, over its size: lists of numbers take 6, empty objects 23.
-TIMES = 25
 KNOWN = (
     "COCO annotations or results, OpenPose frames (people), AlphaPose results, MMPose results (instance_info, "
     "predictions or instances)"
 )
-COUNTS = {layout.count for layout in LAYOUTS.values()}
-#: COCO's visibility flags as confidence: not labelled, labelled but hidden, visible.
-VISIBILITY = np.array((0.0, 0.5, 1.0))
+#: Images of COCO annotations, whose names and sizes are kept while people are read; the data set has 330,000.
+MOST_IMAGES = 5_000_000
+PEOPLE = ("people", "bodies")
+LISTS = ("instance_info", "predictions")
 
 
-@dataclass
-class People:
-    """What one file holds, in order. All lists are one entry a person, but images and sizes.
+def read_people(path: Path, folder: Path | None = None, progress: Callable[[float], None] | None = None) -> People:
+    """Everyone in one JSON file, in columns on disk in ``folder``.
 
-    points: (k, 2) each. sure: (k,) confidence. image: which of images. score: of the person, NaN where not given.
-    sizes: image -> (width, height) pixels. names: of the k joints, where the file has them.
+    progress: told the share read. Raises UserError where it is none of the known layouts or holds nobody.
     """
-
-    title: str
-    points: list[np.ndarray] = field(default_factory=list)
-    sure: list[np.ndarray] = field(default_factory=list)
-    image: list[int] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
-    images: dict[str, int] = field(default_factory=dict)
-    sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-
-    def add(self, image: Any, keypoints: Any, sure: Any = None, score: Any = None, visibility: bool = False) -> None:
-        """One person; keypoints are x, y (, confidence) in a row or a list of such triples or pairs."""
-        where = f"person {len(self.points)} (image {str(image)[:60]})"
-        rows = _rows(keypoints, where)
-        if self.points and len(rows) != len(self.points[0]):
-            raise UserError(f"{where} has {len(rows)} joints, those before have {len(self.points[0])}; keep one kind.")
-        points, certain = rows[:, :2], rows[:, 2] if rows.shape[1] > 2 else np.ones(len(rows))
-        if sure is not None:
-            certain = _numbers(sure, f"the scores of {where}").reshape(-1)
-            if len(certain) != len(rows):
-                raise UserError(f"{where} has {len(rows)} joints and {len(certain)} scores; write one score a joint.")
-        if visibility:
-            certain = VISIBILITY[np.nan_to_num(certain).astype(int).clip(0, 2)]
-        # Not found: confidence 0, whose place means nothing, and without confidence the corner of the image.
-        lost = ~np.isfinite(points).all(1) | ~np.isfinite(certain) | (certain <= 0)
-        lost |= (points == 0).all(1) & (certain >= 1)
-        self.points.append(np.where(lost[:, None], np.nan, points))
-        self.sure.append(np.where(lost, 0.0, certain).clip(0, 1))
-        self.image.append(self.images.setdefault(str(image), len(self.images)))
-        self.score.append(_one_number(score))
-
-
-def load_json(path: Path) -> Any:
-    """The document; UserError for files too large, too deep, damaged or not text."""
-    size = path.stat().st_size
-    if size > LARGEST:
-        raise UserError(
-            f"{path} has {size:,} bytes, at most {LARGEST:,} are read at once; split it, or save the keypoints as .npz."
-        )
-    require_room(path, TIMES * size, size)
+    people = People(folder=folder)
     try:
-        return json.loads(path.read_bytes())
-    except RecursionError:
-        raise UserError(f"{path} nests its lists too deeply to be keypoints; write it again.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not JSON: it holds bytes that are no text; write it again.") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not whole JSON ({error}); write or copy it again.") from None
-    except ValueError as error:
-        raise UserError(f"{path} holds a number that cannot be read ({str(error).split(';')[0]}).") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; check its permissions.") from None
-
-
-def people_of(document: Any, path: Path) -> People:
-    """Everyone in one JSON document. Raises UserError where it is none of the known layouts or holds nobody."""
-    try:
-        people = _parsed(document, path)
+        _Document(people, path).read(entries(path, progress))
+        people.finish()
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    if not people.points:
+        people.close()
+        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from None
+    except BaseException:
+        people.close()
+        raise
+    if not len(people):
+        people.close()
         raise UserError(
             f"{path} ({people.title}) holds 0 people with keypoints; write it again from images in "
             "which people are found."
@@ -106,82 +48,146 @@ def people_of(document: Any, path: Path) -> People:
     return people
 
 
-def _parsed(document: Any, path: Path) -> People:
-    if document in ([], {}):
-        raise UserError("it is empty, with 0 people in it; write it again from images in which people are found.")
-    if isinstance(document, dict):
-        if "annotations" in document:
-            return _coco_annotations(document)
-        if isinstance(document.get("people"), list) or isinstance(document.get("bodies"), list):
-            return frames({path.stem: document})
-        if "instance_info" in document or "predictions" in document:
-            return _mmpose(document)
-        if document and all(isinstance(v, dict) and ({"people", "bodies"} & set(v)) for v in document.values()):
-            return frames(document, "AlphaPose results")
-        raise UserError(f"its keys are {_some(document)}; known are {KNOWN}.")
-    if not isinstance(document, list):
-        raise UserError(f"it holds {type(document).__name__}, not lists of people; known are {KNOWN}.")
-    first = document[0]
-    if isinstance(first, dict) and "image_id" in first and "keypoints" in first:
-        return _coco_results(document)
-    if isinstance(first, list) or isinstance(first, dict) and ({"instances", "keypoints"} & set(first)):
-        return _mmpose({"predictions": document})
-    raise UserError(f"its entries have {_some(first)}; known are {KNOWN}.")
+def add_frame(people: People, name: str, found: Any) -> None:
+    """The people or bodies of one of OpenPose's frames, or of AlphaPose's in the same form."""
+    image = name.removesuffix("_keypoints")
+    for person in _dicts(found, f"the people of {name}"):
+        _add_of_frame(people, image, person)
 
 
-def _coco_annotations(document: dict) -> People:
-    people = People("COCO annotations")
-    files: dict[Any, str] = {}
-    for image in _dicts(document.get("images", []), "images"):
-        number = _key(image.get("id"))
-        files[number] = str(image.get("file_name", number))
-        if "width" in image and "height" in image:
-            people.sizes[files[number]] = (_one_number(image["width"]), _one_number(image["height"]))
-    for category in _dicts(document.get("categories", []), "categories"):
-        if isinstance(category.get("keypoints"), list):
-            people.names = tuple(map(str, category["keypoints"]))
-    for person in _dicts(document["annotations"], "annotations"):
+def _add_of_frame(people: People, image: str, person: dict) -> None:
+    keypoints = person.get("pose_keypoints_2d", person.get("pose_keypoints", person.get("joints")))
+    if keypoints:  # OpenPose writes an empty list where it looked for hands and faces alone
+        people.add(image, keypoints)
+
+
+class _Document:
+    """Which layout a document has shows as its entries come; each is dealt with at once."""
+
+    def __init__(self, people: People, path: Path):
+        self.people, self.path = people, path
+        self.images: dict[Any, tuple[str, tuple[float, float]]] | None = None
+        self.counts: dict[str | None, int] = {}
+        self.unknown: list[str] = []
+        self.alpha: bool | None = None
+
+    def read(self, found: Iterable[Entry]) -> None:
+        any_entry = False
+        for entry in found:
+            any_entry = True
+            if entry.key is None:
+                self._top_level(entry)
+            else:
+                self._under(entry)
+        if not any_entry:
+            raise UserError("it is empty, with 0 people in it; write it again from images in which people are found.")
+        if not self.people.title:
+            more = f" and {len(self.unknown) - 6} more" if len(self.unknown) > 6 else ""
+            listed = ", ".join(name[:30] for name in self.unknown[:6])
+            raise UserError(f"its keys are {listed}{more}; known are {KNOWN}.")
+
+    def _begin(self, title: str) -> bool:
+        """Whether the document is of this kind: the first list of people that is met decides."""
+        self.people.title = self.people.title or title
+        return self.people.title == title
+
+    def _next(self, key: str | None) -> int:
+        number = self.counts.get(key, 0)
+        self.counts[key] = number + 1
+        return number
+
+    def _top_level(self, entry: Entry) -> None:
+        value, number = entry.value, self._next(None)
+        if not entry.listed:
+            raise UserError(f"it holds {type(value).__name__}, not lists of people; known are {KNOWN}.")
+        if not self.people.title:
+            if isinstance(value, dict) and "image_id" in value and "keypoints" in value:
+                alpha = isinstance(value["image_id"], str) or "idx" in value or "box" in value
+                self.people.title = "AlphaPose results" if alpha else "COCO results"
+            elif isinstance(value, list) or isinstance(value, dict) and ({"instances", "keypoints"} & set(value)):
+                self.people.title = "MMPose results"
+            else:
+                raise UserError(f"its entries have {_some(value)}; known are {KNOWN}.")
+        if self.people.title == "MMPose results":
+            self._mmpose(value, number)
+            return
+        _require_dict(value, number, "results")
+        if "keypoints" not in value:
+            raise UserError(f"result {len(self.people)} has no keypoints, only {_some(value)}; write it again.")
+        self.people.add(value.get("image_id"), value["keypoints"], None, value.get("score"))
+
+    def _under(self, entry: Entry) -> None:
+        key, value = entry.key, entry.value
+        if key in ("images", "annotations", "categories"):
+            self._coco(entry)
+        elif key in PEOPLE and (entry.listed or value == []):
+            if self._begin("OpenPose frames") and entry.listed:
+                name = self.path.stem
+                _require_dict(value, self._next(key), f"the people of {name}")
+                _add_of_frame(self.people, name.removesuffix("_keypoints"), value)
+        elif key in LISTS:
+            if not self._begin("MMPose results"):
+                return
+            if not entry.listed and value != []:
+                raise UserError(f"its list of people is {type(value).__name__}, expected a list; write it again.")
+            if entry.listed:
+                self._mmpose(value, self._next(key))
+        elif key == "meta_info":
+            names = value.get("keypoint_id2name") if isinstance(value, dict) else None
+            if isinstance(names, dict):
+                self.people.names = tuple(map(str, names.values()))
+        elif isinstance(value, dict) and set(PEOPLE) & set(value) and not entry.listed and not self.unknown:
+            if self._begin("AlphaPose results"):
+                add_frame(self.people, key, value.get("people", value.get("bodies")))
+        elif not self.unknown or self.unknown[-1] != key:
+            if self.people.title == "AlphaPose results":
+                raise UserError(f"frame {key} holds {type(value).__name__}, expected an object with people.")
+            self.unknown.append(key)
+
+    def _coco(self, entry: Entry) -> None:
+        key, value = entry.key, entry.value
+        if key == "categories":
+            if entry.listed and isinstance(value, dict) and isinstance(value.get("keypoints"), list):
+                self.people.names = tuple(map(str, value["keypoints"]))
+        elif key == "images":
+            self.unknown += [] if self.unknown[-1:] == [key] else [key]
+            # Those of other documents mean nothing to us, and annotations come with a look at the images of theirs.
+            self.images = {} if self.images is None else self.images
+            if not entry.listed and value != []:
+                self.images[""] = (type(value).__name__, (0, 0))
+            elif entry.listed:
+                self._image(value, self._next(key))
+        elif self._begin("COCO annotations"):
+            if self.images is None:
+                self.images = {}
+                for number, image in enumerate(_values(entries(self.path), "images")):
+                    self._image(image, number)
+            if "" in self.images:
+                raise UserError(f"images are {self.images[''][0]}, expected a list; write it again.")
+            if not entry.listed and value != []:
+                raise UserError(f"annotations are {type(value).__name__}, expected a list; write it again.")
+            if entry.listed:
+                _require_dict(value, self._next(key), "annotations")
+                self._annotation(value)
+
+    def _image(self, image: Any, number: int) -> None:
+        _require_dict(image, number, "images")
+        if len(self.images) >= MOST_IMAGES:
+            raise UserError(f"it lists more than {MOST_IMAGES:,} images; split it.")
+        key = _key(image.get("id"))
+        nowhere = (float("nan"), float("nan"))
+        size = (
+            (one_number(image["width"]), one_number(image["height"])) if {"width", "height"} <= set(image) else nowhere
+        )
+        self.images[key] = (str(image.get("file_name", key)), size)
+
+    def _annotation(self, person: dict) -> None:
         if person.get("keypoints") and person.get("num_keypoints") != 0:
-            image = _key(person.get("image_id"))
-            people.add(files.get(image, image), person["keypoints"], None, person.get("score"), visibility=True)
-    return people
+            key = _key(person.get("image_id"))
+            name, size = self.images.get(key, (str(key), (float("nan"), float("nan"))))
+            self.people.add(name, person["keypoints"], None, person.get("score"), visibility=True, size=size)
 
-
-def _coco_results(document: list) -> People:
-    records = list(_dicts(document, "results"))
-    alpha = isinstance(records[0]["image_id"], str) or "idx" in records[0] or "box" in records[0]
-    people = People("AlphaPose results" if alpha else "COCO results")
-    for person in records:
-        if "keypoints" not in person:
-            raise UserError(f"result {len(people.points)} has no keypoints, only {_some(person)}; write it again.")
-        people.add(person.get("image_id"), person["keypoints"], None, person.get("score"))
-    return people
-
-
-def frames(documents: dict[str, Any], title: str = "OpenPose frames") -> People:
-    """OpenPose's frames, and AlphaPose's in the same form: name of the image -> {people or bodies: [...]}."""
-    people = People(title)
-    for name, frame in documents.items():
-        image = name.removesuffix("_keypoints")
-        if not isinstance(frame, dict):
-            raise UserError(f"frame {name} holds {type(frame).__name__}, expected an object with people.")
-        for person in _dicts(frame.get("people", frame.get("bodies")), f"the people of {name}"):
-            keypoints = person.get("pose_keypoints_2d", person.get("pose_keypoints", person.get("joints")))
-            if keypoints:  # OpenPose writes an empty list where it looked for hands and faces alone
-                people.add(image, keypoints)
-    return people
-
-
-def _mmpose(document: dict) -> People:
-    people = People("MMPose results")
-    meta = document.get("meta_info")
-    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if isinstance(names, dict):
-        people.names = tuple(map(str, names.values()))
-    listed = document.get("instance_info", document.get("predictions"))
-    if not isinstance(listed, list):
-        raise UserError(f"its list of people is {type(listed).__name__}, expected a list; write it again.")
-    for number, entry in enumerate(listed):
+    def _mmpose(self, entry: Any, number: int) -> None:
         if isinstance(entry, dict) and "instances" in entry:  # a frame of a video
             found, image = entry["instances"], entry.get("frame_id", number)
         elif isinstance(entry, list):
@@ -192,52 +198,23 @@ def _mmpose(document: dict) -> People:
             if "keypoints" not in person:
                 raise UserError(f"a person of entry {number} has no keypoints, only {_some(person)}; write it again.")
             score = person.get("bbox_score")
-            people.add(image, person["keypoints"], person.get("keypoint_scores"), score)
-    return people
+            self.people.add(image, person["keypoints"], person.get("keypoint_scores"), score)
 
 
-def _rows(keypoints: Any, where: str) -> np.ndarray:
-    """(k, 2 or 3) float64 of a flat or nested list."""
-    values = _numbers(keypoints, where)
-    if values.ndim == 2 and values.shape[1] in (2, 3) and len(values):
-        return values
-    if values.ndim != 1 or not len(values):
-        raise UserError(f"{where} has keypoints of shape {values.shape}, expected x, y, confidence for each joint.")
-    by_three, by_two = len(values) % 3 == 0, len(values) % 2 == 0
-    if by_three and (len(values) // 3 in COUNTS or not (by_two and len(values) // 2 in COUNTS)):
-        return values.reshape(-1, 3)
-    if by_two:
-        return values.reshape(-1, 2)
-    raise UserError(f"{where} has {len(values)} numbers, which are not x, y, confidence for each joint.")
+def _values(found: Iterable[Entry], key: str) -> Iterator[Any]:
+    return (entry.value for entry in found if entry.key == key and entry.listed)
 
 
-def _numbers(value: Any, where: str) -> np.ndarray:
-    """float64; null counts as NaN. UserError for texts and lists of unequal length."""
-    try:
-        array = np.array(value, dtype=object if value is None else None)
-        if array.dtype == object:
-            array = np.array(value, dtype=np.float64)
-        if array.dtype.kind not in "fiu":
-            raise ValueError
-        return array.astype(np.float64)
-    except (ValueError, TypeError, OverflowError):
-        shown = str(value).replace("\n", " ")[:60]
-        raise UserError(f"{where} has keypoints that are not numbers in equal rows: {shown}.") from None
-
-
-def _one_number(value: Any) -> float:
-    """A float, NaN for what is none."""
-    while isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e300 else float("nan")
+def _require_dict(entry: Any, number: int, what: str) -> None:
+    if not isinstance(entry, dict):
+        raise UserError(f"entry {number} of {what} is {type(entry).__name__}, expected an object; write it again.")
 
 
 def _dicts(value: Any, what: str) -> Iterator[dict]:
     if not isinstance(value, list):
         raise UserError(f"{what} are {type(value).__name__}, expected a list; write it again.")
     for number, entry in enumerate(value):
-        if not isinstance(entry, dict):
-            raise UserError(f"entry {number} of {what} is {type(entry).__name__}, expected an object; write it again.")
+        _require_dict(entry, number, what)
         yield entry
 
 

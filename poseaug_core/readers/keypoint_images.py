@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,15 @@ def image_folder(spec: Spec) -> Path:
     if found is None:
         raise UserError(f"{spec.text}: images is '{named}', which is no folder; name the folder of the images.")
     return found
+
+
+def holds_images(folder: str | Path) -> bool:
+    """Whether any file in the folder has a name of an image."""
+    try:
+        with os.scandir(folder) as files:
+            return any(file.name.lower().endswith(SUFFIXES) for file in files)
+    except OSError:
+        return False
 
 
 def find_image(folder: str | Path, name: str) -> Path | None:

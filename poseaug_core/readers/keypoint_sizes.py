@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from poseaug_core.errors import UserError
-from poseaug_core.readers.keypoint_images import find_image, image_size
+from poseaug_core.readers.keypoint_choice import Chosen
+from poseaug_core.readers.keypoint_columns import Column, chunks
+from poseaug_core.readers.keypoint_images import find_image, holds_images, image_size
 
 UNITS = ("pixels", "fractions", "normalised")
 #: Coordinates that stay below this are no pixels.
@@ -17,6 +19,8 @@ NO_PIXELS = 4.0
 USUAL = ((640, 480), (854, 480), (1000, 1000), (1280, 720), (1920, 1080), (2048, 2048), (3840, 2160), (4096, 4096))
 #: Joints this many image sides from the corner do not belong to an image of that size.
 FAR = 1.5
+#: Sizes that are told apart, and those that are listed.
+KINDS, LISTED = 100_000, 3
 
 
 class Given(Protocol):
@@ -28,15 +32,25 @@ class Given(Protocol):
     images: bool
 
 
-def find_units(points: np.ndarray, asked: str, path: Path) -> tuple[str, list[str]]:
+class Sizes:
+    """Width and height of every image of some people: column of (2,), 0 where unknown; guess stands in for these."""
+
+    def __init__(self, folder: Path | None = None):
+        self.column, self.guess = Column((2,), np.float64, folder), np.zeros(2)
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """(n, 2) of images by number."""
+        size = self.column.pick(image)
+        return np.where((size == 0).any(1)[:, None], self.guess, size)
+
+
+def find_units(low: float, high: float, asked: str, path: Path) -> tuple[str, list[str]]:
     """'pixels', 'fractions' (of width and height) or 'normalised' (as Keypoints.uv), and what to say of it.
 
-    points: (n, k, 2), NaN where missing. Raises UserError where the numbers may be either of the last two.
+    low, high: of all coordinates. Raises UserError where the numbers may be either of the last two.
     """
     if asked:
         return asked, []
-    found = points[np.isfinite(points)]
-    low, high = float(found.min()), float(found.max())
     if max(-low, high) >= NO_PIXELS:
         return "pixels", []
     if low < 0:
@@ -48,39 +62,60 @@ def find_units(points: np.ndarray, asked: str, path: Path) -> tuple[str, list[st
 
 
 def find_sizes(
-    known: dict[str, tuple[float, float]], names: list[str], xy: np.ndarray, image: np.ndarray, units: str,
-    given: Given, path: Path,
-) -> tuple[np.ndarray, list[str]]:  # fmt: skip
-    """((m, 2) width and height of each named image, 0 where unknown; what to say of where they are from).
+    people: Chosen, units: str, given: Given, path: Path, folder: Path | None = None
+) -> tuple[Sizes, list[str]]:
+    """The size of every image, 0 where unknown, and what to say of where they are from; a column in ``folder``.
 
-    known: sizes that the file gives. xy: (n, 16, 2) of the people, image: (n,) index into names. Only normalised
-    keypoints may remain without. Raises UserError where the size is needed and cannot be had, or cannot be right.
+    Only normalised keypoints may remain without. Raises UserError where the size is needed and cannot be had, or
+    cannot be right.
     """
-    if given.width:
-        size, source = np.tile((given.width, given.height), (len(names), 1)), "?width and ?height"
-    else:
-        size, source = np.array([known.get(name, (0, 0)) for name in names], dtype=np.float64), "the file"
-    size = np.where(np.isfinite(size) & (size >= 1), size, 0).astype(np.float64)
-    folder = given.folder
-    for number in np.flatnonzero((size == 0).any(1)):
-        found = find_image(folder, names[number])
-        size[number] = (image_size(found) if found else None) or (0, 0)
-        source = f"the images in {folder}" if size[number].all() else source
-    missing = (size == 0).any(1)
-    if given.images and missing.all():
-        raise UserError(f"{path}: {folder} has no image called {names[0]}; name the folder of its images.")
-    notes = [f"Image size: {_listed(size[~missing])}, from {source}."] if not missing.all() else []
-    if missing.any() and units == "fractions":
+    sizes, source = Sizes(folder), "?width and ?height" if given.width else "the file"
+    look = not given.width and holds_images(given.folder)
+    kinds: set[tuple[float, float]] = set()
+    missing = 0
+    for rows in chunks(len(people.images)):
+        size = people.sizes.read(rows) if not given.width else np.tile((given.width, given.height), (_count(rows), 1))
+        size = np.where(np.isfinite(size) & (size >= 1), size, 0).astype(np.float64)
+        lost = np.flatnonzero((size == 0).any(1))
+        names = people.images.read(rows) if look and len(lost) else []
+        for number in lost if look else ():
+            found = find_image(given.folder, names[number])
+            size[number] = (image_size(found) if found else None) or (0, 0)
+            source = f"the images in {given.folder}" if size[number].all() else source
+        sizes.column.append(size)
+        known = (size != 0).all(1)
+        missing += int((~known).sum())
+        if known.any() and len(kinds) < KINDS:
+            kinds.update(map(tuple, np.unique(size[known], axis=0).tolist()))
+    if given.images and missing == len(people.images):
+        first = people.images.read(slice(0, 1))[0]
+        raise UserError(f"{path}: {given.folder} has no image called {first}; name the folder of its images.")
+    notes = [f"Image size: {_listed(sorted(kinds))}, from {source}."] if kinds else []
+    if missing and units == "fractions":
         raise UserError(f"{path}: fractions of the image need its size; add ?width=...&height=... or ?images=FOLDER.")
-    if missing.any() and units == "pixels":
-        size[missing] = guess = _guess(np.nanmax(xy[missing[image]], axis=(0, 1)))
+    if missing and units == "pixels":
+        sizes.guess = _guess(_highest(people, sizes))
         notes.append(
-            f"The size of {int(missing.sum()):,} images is not known: {guess[0]:g} x {guess[1]:g} is assumed, a usual "
+            f"The size of {missing:,} images is not known: {sizes.guess[0]:g} x {sizes.guess[1]:g} is assumed, a usual "
             "size that holds every joint; add ?width=...&height=... if it is another."
         )
     if units == "pixels":
-        _require_inside(xy, size[image], path)
-    return size, notes
+        _require_inside(people, sizes, path)
+    return sizes, notes
+
+
+def _count(rows: slice) -> int:
+    return rows.stop - rows.start
+
+
+def _highest(people: Chosen, sizes: Sizes) -> np.ndarray:
+    """(2,) highest x and y of people in images whose size is not known."""
+    highest = np.full(2, -np.inf)
+    for rows in chunks(len(people)):
+        unknown = (sizes.column.pick(people.image.read(rows)) == 0).any(1)
+        if unknown.any():
+            highest = np.maximum(highest, np.nanmax(people.xy.read(rows)[unknown], axis=(0, 1)))
+    return highest
 
 
 def _guess(high: np.ndarray) -> np.ndarray:
@@ -88,19 +123,23 @@ def _guess(high: np.ndarray) -> np.ndarray:
     return np.array(min(fitting, key=lambda side: (side[0] * side[1], -side[0])) if fitting else np.ceil(high), float)
 
 
-def _listed(size: np.ndarray) -> str:
-    kinds = np.unique(size, axis=0)
-    more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
-    return ", ".join(f"{w:g} x {h:g}" for w, h in kinds[:3]) + more
+def _listed(kinds: list[tuple[float, float]]) -> str:
+    more = f" and {len(kinds) - LISTED} more" if len(kinds) > LISTED else ""
+    return ", ".join(f"{w:g} x {h:g}" for w, h in kinds[:LISTED]) + more
 
 
-def _require_inside(xy: np.ndarray, size: np.ndarray, path: Path) -> None:
-    """UserError where most people lie far outside images of that size (n, 2)."""
-    reach = np.nanmax(np.abs(xy), axis=1)
-    beyond = (reach > FAR * size).any(1)
-    if beyond.mean() > 0.5:
-        row = int(beyond.argmax())
+def _require_inside(people: Chosen, sizes: Sizes, path: Path) -> None:
+    """UserError where most people lie far outside their images."""
+    outside, first = 0, None
+    for rows in chunks(len(people)):
+        reach, size = np.nanmax(np.abs(people.xy.read(rows)), axis=1), sizes.of(people.image.read(rows))
+        beyond = (reach > FAR * size).any(1)
+        outside += int(beyond.sum())
+        if first is None and beyond.any():
+            first = reach[beyond.argmax()], size[beyond.argmax()]
+    if outside > 0.5 * len(people):
+        reach, size = first
         raise UserError(
-            f"{path}: most people lie outside their images (one reaches {reach[row, 0]:.0f}, {reach[row, 1]:.0f} in "
-            f"{size[row, 0]:g} x {size[row, 1]:g} pixels); give the right ?width=...&height=..."
+            f"{path}: most people lie outside their images (one reaches {reach[0]:.0f}, {reach[1]:.0f} in "
+            f"{size[0]:g} x {size[1]:g} pixels); give the right ?width=...&height=..."
         )

@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from poseaug_core import inference, lifting
 from poseaug_core.checkpoints import write_checkpoint
 from poseaug_core.cli import main
 from poseaug_core.errors import Cancelled, UserError
@@ -19,7 +20,7 @@ from poseaug_core.estimators import make_estimator
 from poseaug_core.evaluation import evaluate
 from poseaug_core.export.lifted import Lifted, draw_lifted
 from poseaug_core.lifted_files import LiftedPoses, write_lifted
-from poseaug_core.lifting import errors_of, examples, lift_chunk, lifted, open_lifter, read_2d, tensor_of
+from poseaug_core.lifting import Held, errors_of, example, lift, lift_array, open_lifter, read_2d
 from poseaug_core.motion.actions import SOURCE_ACTIONS
 from poseaug_core.motion.bvh_writer import euler_zxy, swing, write_bvh
 from poseaug_core.motion.demo import perform
@@ -55,44 +56,44 @@ def run(*arguments) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_chunks_equal_the_whole_and_a_batch_of_one(tmp_path, checkpoint):
-    uv, lifter = tensor_of(moving_uv(20)), open_lifter(checkpoint)
-    whole = lift_chunk(lifter, uv).numpy()
+def test_parts_equal_the_whole_and_a_batch_of_one(checkpoint, monkeypatch):
+    uv, lifter = moving_uv(20), open_lifter(checkpoint)
+    whole = lift_array(lifter, uv)
     assert whole.shape == (20, 16, 3) and (whole[:, 0] == 0).all()
-    for size in (1, 7, 4096):
-        with lifted(lifter, uv, tmp_path, size=size) as answers:
-            np.testing.assert_allclose(answers, whole, atol=1e-6)
-    assert list(tmp_path.iterdir()) == []
+    for rows, part in ((2, 1), (4, 7), (512, 3)):
+        monkeypatch.setattr(inference, "ROWS", rows)
+        monkeypatch.setattr(lifting, "PART", part)
+        np.testing.assert_allclose(lift_array(lifter, uv), whole, atol=1e-6)
 
 
 def test_flipping_gives_the_mirrored_answer_to_the_mirrored_input(checkpoint):
-    uv, lifter = tensor_of(moving_uv(6)), open_lifter(checkpoint)
-    mirrored = uv[:, list(HUMAN16.mirror)] * torch.tensor([-1.0, 1.0])
-    answer, other = lift_chunk(lifter, uv), lift_chunk(lifter, mirrored)
-    expected = other[:, list(HUMAN16.mirror)] * torch.tensor([-1.0, 1.0, 1.0])
-    torch.testing.assert_close(answer, expected, atol=1e-6, rtol=0)
-    assert (lift_chunk(lifter, uv, flip=False) - answer).abs().max() > 1e-3
+    uv, lifter = moving_uv(6), open_lifter(checkpoint)
+    mirrored = uv[:, list(HUMAN16.mirror)] * (-1.0, 1.0)
+    answer, other = lift_array(lifter, uv), lift_array(lifter, mirrored)
+    expected = other[:, list(HUMAN16.mirror)] * np.array((-1.0, 1.0, 1.0))
+    np.testing.assert_allclose(answer, expected, atol=1e-6)
+    assert np.abs(lift_array(lifter, uv, flip=False) - answer).max() > 1e-3
 
 
-def test_cancelled_lifting_leaves_nothing(tmp_path, checkpoint):
+def test_cancelled_lifting_stops(checkpoint):
     with pytest.raises(Cancelled):
-        with lifted(open_lifter(checkpoint), tensor_of(moving_uv(20)), tmp_path, progress=lambda *_: False):
-            pass
-    assert list(tmp_path.iterdir()) == []
+        lift_array(open_lifter(checkpoint), moving_uv(20), progress=lambda *_: False)
 
 
-def test_an_estimator_that_diverged_is_named(tmp_path, checkpoint):
+def test_an_estimator_that_diverged_is_named(checkpoint):
     lifter = open_lifter(checkpoint)
     with torch.no_grad():
         lifter.network.w2.bias[3] = float("nan")
     with pytest.raises(UserError, match="mine.safetensors answers NaN"):
-        lift_chunk(lifter, tensor_of(moving_uv(2)))
+        lift_array(lifter, moving_uv(2))
 
 
-def test_errors_of_poses_are_those_of_evaluate(tmp_path, checkpoint):
+def test_errors_of_poses_are_those_of_evaluate(checkpoint, monkeypatch):
+    monkeypatch.setattr(lifting, "PART", 7)
     poses, lifter = small_poses(30), open_lifter(checkpoint)
-    with lifted(lifter, poses.uv, tmp_path) as answers:
-        found = errors_of(answers, poses)
+    parts = list(lift([lifter], Held(poses)))
+    assert len(parts) == 5
+    found = errors_of([part.sums[0] for part in parts], len(poses))
     assert found == pytest.approx(evaluate(lifter.network, poses, flip=True))
 
 
@@ -267,13 +268,13 @@ def test_the_command_refuses_in_a_sentence_and_writes_nothing(tmp_path, keypoint
 def test_a_figure_has_a_row_an_example_and_leaves_out_what_is_not_there(tmp_path, keypoints):
     table = read_2d(keypoints)
     answers = np.random.default_rng(0).normal(0, 0.3, (20, 16, 3)).astype(np.float32)
-    alone = draw_lifted(examples(table, [0, 5], answers, None, None))
-    both = draw_lifted(examples(table, [0, 5], answers, answers, None), "Mine", "Other")
+    alone = draw_lifted([example(table, row, [answers], None) for row in (0, 5)])
+    both = draw_lifted([example(table, row, [answers, answers], None) for row in (0, 5)], "Mine", "Other")
     assert len(both.axes) - len(alone.axes) == 2
     words = {text.get_text() for text in both.texts}
     assert {"Input", "Mine", "Other", "000000000005.jpg"} <= words and not any("mm" in word for word in words)
     poses = small_poses(4)
-    judged = draw_lifted(examples(poses, [0], poses.root_relative.numpy(), None, None))
+    judged = draw_lifted([example(poses, 0, [poses.root_relative.numpy()], None)])
     assert "0 mm" in {text.get_text() for text in judged.texts}
     with pytest.raises(UserError, match="No example"):
         draw_lifted([])
