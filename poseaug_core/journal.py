@@ -39,19 +39,25 @@ class Journal:
             os.ftruncate(self._stream.fileno(), before)
             raise explained(self.path, error) from error
 
-    def read(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """(complete rows after byte ``since``, where to go on from).
+    def read(self, since: int = 0, containing: bytes = b"") -> tuple[list[dict[str, Any]], int]:
+        """(complete rows after byte ``since``, where to go on from); lines without ``containing`` are passed over.
 
         A ``since`` that is no end of a line means that the file was cut back by a resume: reading starts over.
         """
         try:
+            rows = []
             with open(self.path, "rb") as stream:
                 if since > 0:
                     stream.seek(since - 1)
                     since = since if stream.read(1) == b"\n" else 0
                 stream.seek(since)
-                complete, newline, _ = stream.read().rpartition(b"\n")
-            return [json.loads(line) for line in complete.splitlines() if line], since + len(complete + newline)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        break
+                    since += len(line)
+                    if containing in line and not line.isspace():
+                        rows.append(json.loads(line))
+            return rows, since
         except FileNotFoundError:
             return [], 0
         except (OSError, ValueError) as error:

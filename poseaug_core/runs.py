@@ -217,9 +217,9 @@ class Run:
         """Recorded snapshot k, negative from the end; IndexError where there is none."""
         return self.history.read(k)
 
-    def steps(self) -> np.ndarray:
-        """(snapshots,) int64: the step of each recorded snapshot."""
-        return self.history.steps()
+    def steps(self, since: int = 0) -> np.ndarray:
+        """(snapshots,) int64: the step of each recorded snapshot, from snapshot ``since`` on."""
+        return self.history.steps(since)
 
     @property
     def snapshot_count(self) -> int:
@@ -229,13 +229,20 @@ class Run:
         """(snapshots,) float64 for each name in the snapshots' 'scalars' or 'controls', NaN where absent."""
         return self.history.series(column)
 
-    def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """(rows {step, kind, values}, where to go on): pass the second back as ``since`` to get only newer rows."""
-        return self._metrics.read(since)
+    def metrics(self, since: int = 0, kind: str = "") -> tuple[list[dict[str, Any]], int]:
+        """(rows {step, kind, values}, where to go on): pass the second back as ``since`` to get only newer rows.
+
+        kind: only rows of this one; a long run has a thousand 'scalars' for each 'evaluation'.
+        """
+        return self._metrics.read(since, json.dumps({"kind": kind})[1:-1].encode() if kind else b"")
 
     def control_log(self) -> list[dict[str, Any]]:
         """Every change of a control so far: {step, field, old, new}."""
-        return self._controls.read()[0]
+        return self.control_changes()[0]
+
+    def control_changes(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """(changes {step, field, old, new}, where to go on): as metrics()."""
+        return self._controls.read(since)
 
     def pending(self) -> list[dict[str, Any]]:
         """Changes of controls to be made at their steps: {step, field, old, new}."""

@@ -62,10 +62,12 @@ class NumberAxis(pg.AxisItem):
 
 
 class CurvePlot(pg.PlotWidget):
-    """step_chosen: a step was clicked. held_changed: whether the user holds a range of their own."""
+    """step_chosen: a step was clicked. held_changed: whether the user holds a range of their own. moved: another
+    stretch of the steps is in sight."""
 
     step_chosen = Signal(int)
     held_changed = Signal(bool)
+    moved = Signal()
 
     def __init__(self, theme: Theme):
         super().__init__(enableMenu=False, axisItems={side: NumberAxis(side) for side in ("left", "bottom")})
@@ -100,6 +102,7 @@ class CurvePlot(pg.PlotWidget):
         self._steps.setParentItem(item.getAxis("bottom"))  # left of its numbers, where no curve goes
         self._steps.setPos(-40, 0)
         item.vb.sigRangeChangedManually.connect(self._hold)
+        item.vb.sigXRangeChanged.connect(self.moved)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.scene().sigMouseMoved.connect(self._hovered)
         self.setToolTip("Click to show that step, wheel to zoom, drag to move")
@@ -221,6 +224,11 @@ class CurvePlot(pg.PlotWidget):
         self._y_range = None
         self.held = False
         self.held_changed.emit(False)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The first and last step in sight."""
+        return tuple(self.getPlotItem().vb.viewRange()[0])
 
     def _hold(self) -> None:
         if not self.held:

@@ -14,7 +14,7 @@ from poseaug_studio.curve_plot import Band, CurvePlot, Line, round_up
 from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
 from poseaug_studio.histograms import Histograms
 from poseaug_studio.legend import Entry, Legend
-from poseaug_studio.metric_series import MetricSeries, smooth, thin
+from poseaug_studio.metric_series import MetricSeries, Staircase, smooth, thin
 from poseaug_studio.plotting import PlotPanel, colour, draw_empty, plot_font
 from poseaug_studio.segments import Push, Segments
 from poseaug_studio.selection import Selection
@@ -22,6 +22,8 @@ from poseaug_studio.theme import Theme
 
 #: Milliseconds between two redraws while rows come in, and points of a curve: what a window can afford beside 3D views.
 PERIOD = 1000
+#: Milliseconds until a stretch zoomed into, or another smoothing, is drawn.
+SOON = 60
 POINTS = 400
 #: Width in pixels from which everything in the bar has its full name.
 ROOMY = 600
@@ -44,9 +46,9 @@ class CurvesPanel(PlotPanel):
         self.hidden: set[str] = set()
         self.logarithmic = {LOSSES}  # views on a logarithmic scale: losses span decades
         self.config = Config()
-        self.bands: dict[str, dict[int, tuple[float, float]]] = {"ba": {}, "rt": {}}
+        self.bands = {"ba": Staircase(), "rt": Staircase()}
         self._drawn_state: tuple | None = None
-        self._curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # smoothed, every step
         self.tabs = Segments(theme, tuple(view.name for view in VIEWS))
         self.log = Segments(theme, ("Log",))
         self.fit = Push(theme, "Fit")
@@ -65,11 +67,12 @@ class CurvesPanel(PlotPanel):
         self.tabs.changed.connect(self._choose_view)
         self.log.value = 1
         self.log.changed.connect(self._choose_log)
-        self.smoothing.valueChanged.connect(self._wait)
+        self.smoothing.valueChanged.connect(lambda _: self._wait(SOON))
         self.legend.toggled.connect(self._toggle)
-        self.legend.removed.connect(lambda: self.compare("", []))
+        self.legend.removed.connect(lambda: self.compare("", None))
         self.plot.step_chosen.connect(self.step_chosen)
         self.plot.held_changed.connect(self.fit.setVisible)
+        self.plot.moved.connect(lambda: self._wait(SOON))
         self.fit.pressed.connect(self._fit)
         self._theme_changed()
         self.refresh()
@@ -110,16 +113,15 @@ class CurvesPanel(PlotPanel):
 
     # what comes in
 
-    def extend(self, rows: list[dict]) -> None:
-        """Further rows of metrics.jsonl; drawn within PERIOD."""
-        self.series.extend(rows)
+    def show_series(self, series: MetricSeries) -> None:
+        """Draw these metrics, which may have grown since they were last shown, within PERIOD."""
+        self.series = series
         self._wait()
 
     def clear(self) -> None:
         """Forget the run: its rows, bands and marks; the comparison stays."""
         self.series = MetricSeries()
-        for band in self.bands.values():
-            band.clear()
+        self.bands = {name: Staircase() for name in self.bands}
         self.plot.set_marks({})
         self._drawn_state = None
         self.refresh()
@@ -131,10 +133,9 @@ class CurvesPanel(PlotPanel):
         self._drawn_state = None
         self.refresh()
 
-    def compare(self, name: str, rows: list[dict]) -> None:
-        """Draw a second run, dotted, under this one; no rows end the comparison."""
-        self.other, self.other_name = MetricSeries(), name if rows else ""
-        self.other.extend(rows)
+    def compare(self, name: str, series: MetricSeries | None) -> None:
+        """Draw a second run, dotted, under this one; None ends the comparison."""
+        self.other, self.other_name = series or MetricSeries(), name if series else ""
         self._drawn_state = None
         self.refresh()
 
@@ -151,7 +152,7 @@ class CurvesPanel(PlotPanel):
         if snapshot is not None:
             for name, band in self.bands.items():
                 if (found := self._band(name, snapshot.controls)) is not None:
-                    band[snapshot.step] = found
+                    band.add(snapshot.step, found)
         self.plot.set_cursor(None if snapshot is None else snapshot.step)
         self.histograms.present(snapshot, row)
         self._wait()
@@ -190,8 +191,9 @@ class CurvesPanel(PlotPanel):
         """Whatever the plot depends on: while it stays, only the cursor and the legend's numbers move."""
         view = self.tabs.value
         look = (view, view in self.logarithmic, self.smoothing.value(), self.theme.name, frozenset(self.hidden))
-        seen = tuple(len(band) for band in self.bands.values()) if view == HARDNESS else ()
-        return look, seen, self.series.changes, self.other.changes, self.other_name, round_up(self._last())
+        seen = tuple((*band.steps, *band.levels) for band in self.bands.values()) if view == HARDNESS else ()
+        reach = self.plot.reach if self.plot.held else round_up(self._last())
+        return look, seen, self.series.changes, self.other.changes, self.other_name, reach
 
     def _last(self) -> int:
         return max(self.series.last_step, self.other.last_step, self.snapshot.step if self.snapshot else 0)
@@ -200,9 +202,12 @@ class CurvesPanel(PlotPanel):
         view = self.tabs.value
         self._curves = {name: self.curve(name) for name in styles}
         shown = {name: style for name, style in styles.items() if name not in self.hidden}
-        lines = [Line(name, *self._curves[name], style.ink(self.theme), style.dash) for name, style in shown.items()]
+        lines = [
+            Line(name, *self._thinned(*self._curves[name]), style.ink(self.theme), style.dash)
+            for name, style in shown.items()
+        ]
         others = [
-            Line(name, *self._drawn(self.other, name), style.ink(self.theme), DOTTED)
+            Line(name, *self._thinned(*self._smoothed(self.other, name)), style.ink(self.theme), DOTTED)
             for name, style in shown.items()
             if self.other_name
         ]
@@ -214,27 +219,27 @@ class CurvesPanel(PlotPanel):
         self.plot.draw(lines, others, bands, view in self.logarithmic, fixed, self._last(), unit)
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of a metric as they are drawn: smoothed, then thinned."""
-        return self._drawn(self.series, name)
+        """Steps and values of a metric, smoothed."""
+        return self._smoothed(self.series, name)
 
-    def _drawn(self, series: MetricSeries, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def _smoothed(self, series: MetricSeries, name: str) -> tuple[np.ndarray, np.ndarray]:
         steps, values = series.get(name)
-        return thin(steps, smooth(values, self.smoothing.value() / 100), POINTS)
+        return steps, smooth(values, self.smoothing.value() / 100)
+
+    def _thinned(self, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is drawn of a curve: of a stretch zoomed into all that there is room for."""
+        if self.plot.held:
+            first, last = np.searchsorted(steps, self.plot.reach)
+            steps, values = steps[max(first - 1, 0) : last + 1], values[max(first - 1, 0) : last + 1]
+        return thin(steps, values, POINTS)
 
     def _bands(self) -> list[Band]:
         bands = []
         for name, band in self.bands.items():
-            if band and f"hardness/{name}" not in self.hidden:
-                steps = sorted(band)
-                # Of a stretch at one value only the ends: a long run has thousands of snapshots.
-                steps = [
-                    step
-                    for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False)
-                    if band[step] != band.get(before) or band[step] != band.get(after)
-                ]
-                beta, tolerance = np.array([band[step] for step in steps]).T
+            if band.steps and f"hardness/{name}" not in self.hidden:
+                beta, tolerance = np.array(band.levels).T
                 ink = self.theme.stage(name)
-                bands.append(Band(np.array(steps, float), beta - tolerance, beta, beta + tolerance, ink))
+                bands.append(Band(np.array(band.steps, float), beta - tolerance, beta, beta + tolerance, ink))
         return bands
 
     def _show_legend(self, styles: dict[str, Style]) -> None:
@@ -248,7 +253,7 @@ class CurvesPanel(PlotPanel):
         """A curve's line in the legend; what only the second run has stands there as it is drawn, with its value."""
         curve, dash = self._curves[name], style.dash
         if not len(curve[0]):
-            curve, dash = self._drawn(self.other, name), DOTTED
+            curve, dash = self._smoothed(self.other, name), DOTTED
             step = max(step, int(curve[0][0])) if len(curve[0]) else step
         return Entry(name, style.label, style.ink(self.theme), dash, _value(*curve, step), name not in self.hidden)
 
@@ -272,9 +277,9 @@ class CurvesPanel(PlotPanel):
         self.hidden ^= {name}
         self.refresh()
 
-    def _wait(self) -> None:
-        if self.isVisible() and not self._timer.isActive():
-            self._timer.start()
+    def _wait(self, within: int = PERIOD) -> None:
+        if self.isVisible() and (not self._timer.isActive() or self._timer.remainingTime() > within):
+            self._timer.start(within)
 
     def resizeEvent(self, event) -> None:
         super().resizeEvent(event)
@@ -330,6 +335,6 @@ class Sentence(QWidget):
 
 
 def _value(steps: np.ndarray, values: np.ndarray, step: int) -> float | None:
-    """A drawn curve's value at a step: of the last point up to it."""
+    """A curve's value at a step: of the last point up to it."""
     index = int(np.searchsorted(steps, step, side="right")) - 1
     return float(values[index]) if index >= 0 else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 
 from poseaug_core.config import Config
 from poseaug_core.controls import KNOBS
 from poseaug_core.live import Status
 from poseaug_core.schedule import Schedule
+from poseaug_studio.metric_series import MetricSeries
 
 EVALUATION, CONTROL, BEST = "evaluation", "control", "best"
 
@@ -32,47 +34,69 @@ class Span:
 
 @dataclass
 class History:
-    """steps: of the recorded snapshots, rising. rows: metrics. log: control changes. spans: the phases."""
+    """steps: of the recorded snapshots, rising. series: every metric over the steps. scores: MPJPE by set of each
+    evaluated step. log: control changes. spans: the phases.
+
+    Only what is new is read of a run that grows: a long one has a hundred thousand snapshots.
+    """
 
     steps: list[int] = field(default_factory=list)
-    rows: list[dict] = field(default_factory=list)
+    series: MetricSeries = field(default_factory=MetricSeries)
+    scores: dict[int, dict[str, float]] = field(default_factory=dict)
     log: list[dict] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     next_row: int = 0
+    next_change: int = 0
+    _marks: list[Mark] | None = None
 
     @classmethod
     def read(cls, run) -> History:
-        rows, following = run.metrics(0)
-        found = cls(rows=list(rows), next_row=following)
+        """All that a run holds. Its scalars are taken from the snapshots, an array a name, not from a hundred
+        thousand lines of text."""
+        rows, following = run.metrics(0, kind="evaluation")
+        found = cls(next_row=following)
+        found.series.load(run.steps(), run.series("scalars"))
+        found.add_rows(rows)
         found.update(run)
         return found
 
     def update(self, run) -> bool:
         """Whether the run has snapshots or control changes that were not known."""
-        steps, log = [int(step) for step in run.steps()], list(run.control_log())
+        steps = run.steps(len(self.steps)).tolist()
+        log, self.next_change = run.control_changes(self.next_change)
         if not self.spans:
             self.spans = phases(run.config, run.data["sets"]["source"]["poses"])
-        changed = steps != self.steps or len(log) != len(self.log)
-        self.steps, self.log = steps, log
-        return changed
+        self.steps.extend(steps)
+        if log:
+            if self.log and log[0]["step"] < self.log[-1]["step"]:
+                self.log = []  # told from the start again: a resume has cut the log
+            self.log.extend(log)
+            self._marks = None
+        return bool(steps or log)
 
     def add_rows(self, rows: list[dict]) -> None:
-        self.rows.extend(rows)
+        self.series.extend(rows)
+        for row in rows:
+            if found := errors(row):
+                self.scores[int(row["step"])] = found
+                self._marks = None
 
     def marks(self) -> list[Mark]:
-        scored = {int(row["step"]): errors(row) for row in self.rows if errors(row)}
-        marks = [Mark(step, EVALUATION, describe(found)) for step, found in scored.items()]
-        marks += [Mark(int(entry["step"]), CONTROL, change(entry)) for entry in self.log]
-        judged = {step: found["source_test"] for step, found in scored.items() if "source_test" in found}
-        if judged:
-            best = min(judged, key=judged.get)
-            marks.append(Mark(best, BEST, f"lowest error on the source test set: {judged[best]:.1f} mm"))
-        return sorted(marks, key=lambda mark: mark.step)
+        """What happened, in order of the steps; the same list until more has."""
+        if self._marks is None:
+            marks = [Mark(step, EVALUATION, describe(found)) for step, found in self.scores.items()]
+            marks += [Mark(int(entry["step"]), CONTROL, change(entry)) for entry in self.log]
+            judged = {step: found["source_test"] for step, found in self.scores.items() if "source_test" in found}
+            if judged:
+                best = min(judged, key=judged.get)
+                marks.append(Mark(best, BEST, f"lowest error on the source test set: {judged[best]:.1f} mm"))
+            self._marks = sorted(marks, key=lambda mark: mark.step)
+        return self._marks
 
     @property
     def last(self) -> int:
         """The last step that anything is known of."""
-        return max([*self.steps[-1:], *(int(row["step"]) for row in self.rows[-1:])], default=0)
+        return max([*self.steps[-1:], self.series.last_step])
 
     def fit(self, total: int) -> None:
         """Let the last phase end with the run, which is shorter the fewer augmented pairs are kept."""
@@ -81,12 +105,14 @@ class History:
 
     def cut(self, run) -> bool:
         """Whether the run was resumed elsewhere from before its end: what is known here is not in it any more."""
-        steps = run.steps()[: len(self.steps)]
-        return len(steps) < len(self.steps) or list(map(int, steps)) != self.steps
+        known = len(self.steps)
+        return known > 0 and run.steps(known - 1)[:1].tolist() != self.steps[-1:]
 
-    def nearest(self, step: int) -> int | None:
-        """The recorded step closest to another; None without any."""
-        return min(self.steps, key=lambda known: abs(known - step), default=None)
+    def nearest(self, step: float) -> int | None:
+        """The place in ``steps`` of the recorded step closest to another; None without any."""
+        at = bisect_left(self.steps, step)
+        around = range(max(at - 1, 0), min(at + 1, len(self.steps)))
+        return min(around, key=lambda k: abs(self.steps[k] - step), default=None)
 
     def status(self, run) -> Status:
         """What to say of a run that nobody trains here: 'elsewhere' while another process does."""

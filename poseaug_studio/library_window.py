@@ -9,7 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QTabWidget, QVBoxLayout
 
 from poseaug_studio import library
+from poseaug_studio.history import History
 from poseaug_studio.library import Known
+from poseaug_studio.metric_series import MetricSeries
 from poseaug_studio.runs_page import RunsPage
 from poseaug_studio.table_page import TablesPage
 from poseaug_studio.theme import Theme
@@ -61,13 +63,13 @@ class LibraryWindow(QDialog):
         """Draw a run's curves under those of the window's run, out of whose way this window goes."""
         session, curves = self.window_.session, self.window_.workspace.panels.get("curves")
         opener = session.opener
-        job = session.background(f"Reading {Path(folder).name}", lambda _: opener()(Path(folder)).metrics()[0])
+        job = session.background(f"Reading {Path(folder).name}", lambda _: History.read(opener()(Path(folder))).series)
         name, shown = Path(folder).name, session.folder
 
-        def draw(rows: list[dict]) -> None:
+        def draw(series: MetricSeries) -> None:
             if session.folder != shown:  # another run is shown by now
                 return
-            curves.compare(name, rows)
+            curves.compare(name, series)
             words = f"{name} is drawn in the curves, dotted; its cross in their legend removes it."
             self.window_.banner.tell(words, "note")
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
-
-BLOCK = 256
 
 
 class MetricSeries:
@@ -39,6 +36,15 @@ class MetricSeries:
                     values.append(value)
                     self.changes += 1
 
+    def load(self, steps: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        """Whole columns (n,) over steps (n,), of names that are not known yet; as ``extend``, a name an array."""
+        for name, values in columns.items():
+            there = np.isfinite(values)
+            if "/" in name and there.any():
+                self._steps[name] = array("d", steps[there].astype(np.float64).tobytes())
+                self._values[name] = array("d", values[there].astype(np.float64).tobytes())
+                self.changes += int(there.sum())
+
     def names(self) -> tuple[str, ...]:
         return tuple(self._steps)
 
@@ -56,23 +62,28 @@ def smooth(values: np.ndarray, weight: float) -> np.ndarray:
     """Exponential moving average (n,) that keeps ``weight`` of the past; the start is corrected for its short past."""
     if weight <= 0 or not len(values):
         return values
-    # Block by block, each a product with a triangle of powers: a Python loop would take a second on a long run.
-    triangle, powers = _triangle(weight)
-    out, past = np.empty(len(values)), 0.0
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK]
-        n = len(block)
-        out[start : start + n] = triangle[:n, :n] @ block + powers[:n] * past
-        past = out[start + n - 1]
-    return out / (1 - weight ** np.arange(1, len(values) + 1))
+    from scipy.signal import lfilter  # loaded with the first smoothing, not with the window
+
+    return lfilter([1 - weight], [1, -weight], values) / (1 - weight ** np.arange(1, len(values) + 1))
 
 
-@lru_cache(maxsize=4)
-def _triangle(weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """What a block's values, and the average before it, give to each of its averages."""
-    lag = np.subtract.outer(np.arange(BLOCK), np.arange(BLOCK))
-    powers = weight ** np.arange(BLOCK + 1)
-    return np.where(lag >= 0, powers[lag.clip(0)], 0.0) * (1 - weight), powers[1:]
+class Staircase:
+    """A quantity by steps, told in any order, of which only the ends of each level are kept."""
+
+    def __init__(self):
+        self.steps: list[int] = []
+        self.levels: list[tuple[float, ...]] = []
+
+    def add(self, step: int, level: tuple[float, ...]) -> None:
+        at = bisect_left(self.steps, step)
+        if at < len(self.steps) and self.steps[at] == step:
+            self.levels[at] = level
+        else:
+            self.steps.insert(at, step)
+            self.levels.insert(at, level)
+        for middle in (at + 1, at, at - 1):  # what lies between two of its own level says nothing
+            if 0 < middle < len(self.steps) - 1 and len(set(self.levels[middle - 1 : middle + 2])) == 1:
+                del self.steps[middle], self.levels[middle]
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -166,7 +166,7 @@ class Session(Watching):
         self._next_row = history.next_row
         self.status = history.status(run)
         self.status_changed.emit(self.status)
-        self.rows_added.emit(history.rows)
+        self.metrics_changed.emit(history.series)
         self.history_changed.emit()
         self.follow()
         self._tick()

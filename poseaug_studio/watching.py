@@ -22,7 +22,7 @@ class Watching(QObject):
 
     snapshot_changed = Signal(object)  # Snapshot
     status_changed = Signal(object)  # Status
-    rows_added = Signal(list)  # rows of metrics
+    metrics_changed = Signal(object)  # MetricSeries, which has grown or is another
     history_changed = Signal()
     shown_changed = Signal()  # live <-> history, or another step
     cleared = Signal()  # another run from here on
@@ -77,13 +77,14 @@ class Watching(QObject):
         try:
             if not self.running and self.history.cut(self.run):
                 self._reload()
-            near = self.history.nearest(step)
-            if near is None:
+            k = self.history.nearest(step)
+            if k is None:
                 return
+            near = self.history.steps[k]
             if near != step and self.shown is not None:
                 self.shown = near
                 self.shown_changed.emit()
-            self._present(self.run.read(self.history.steps.index(near)))
+            self._present(self.run.read(k))
         except (UserError, OSError, ValueError, KeyError, IndexError) as error:
             self.failed.emit(f"The snapshot at step {step} cannot be read: {error}")
 
@@ -122,7 +123,7 @@ class Watching(QObject):
             rows, self._next_row = self.run.metrics(self._next_row)
             if rows:
                 self.history.add_rows(rows)
-                self.rows_added.emit(rows)
+                self.metrics_changed.emit(self.history.series)
                 self.history_changed.emit()
         except (UserError, OSError, KeyError) as error:
             if not self.folder.exists() and self.run is not None:
@@ -142,7 +143,7 @@ class Watching(QObject):
         self.history = History.read(self.run)
         self._next_row = self.history.next_row
         self.cleared.emit()
-        self.rows_added.emit(self.history.rows)
+        self.metrics_changed.emit(self.history.series)
         self.history_changed.emit()
         if self.following:
             self.follow()

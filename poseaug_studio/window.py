@@ -90,7 +90,7 @@ class StudioWindow(QMainWindow):
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
         s.shown_changed.connect(self._show_position)
-        s.rows_added.connect(lambda rows: self._to_curves("extend", rows))
+        s.metrics_changed.connect(lambda series: self._to_curves("show_series", series))
         s.cleared.connect(self._clear)
         s.stopping.connect(w.runbar.show_stopping)
         s.stopping.connect(self._tell_stopped)
@@ -123,9 +123,9 @@ class StudioWindow(QMainWindow):
         curves.step_chosen.connect(self._scrub_near)
         distributions = self.workspace.panels["distributions"]
         self.session.left.connect(distributions.leave_run)
-        self.session.left.connect(lambda _: curves.compare("", []))
+        self.session.left.connect(lambda _: curves.compare("", None))
         distributions.baseline_wanted.connect(lambda name: pin_baseline(self.session, distributions, name))
-        self._to_curves("extend", self.session.history.rows)
+        self._to_curves("show_series", self.session.history.series)
         self._mark_curves()
 
     def _to_curves(self, method: str, *given) -> None:
@@ -140,9 +140,9 @@ class StudioWindow(QMainWindow):
             self._marked = len(self.session.history.log)
 
     def _scrub_near(self, step: int) -> None:
-        steps = self.session.history.steps
-        if steps:
-            self.session.scrub(min(steps, key=lambda s: abs(s - step)))
+        history = self.session.history
+        if (k := history.nearest(step)) is not None:
+            self.session.scrub(history.steps[k])
 
     # what the session tells
 

@@ -37,16 +37,20 @@ class FakeRun:
         self.finished = False
         self.saved: list[str] = []
 
-    def steps(self) -> np.ndarray:
-        return np.array([snapshot.step for snapshot in self.recorded], np.int64)
+    def steps(self, since: int = 0) -> np.ndarray:
+        return np.array([snapshot.step for snapshot in self.recorded[since:]], np.int64)
+
+    def series(self, column: str) -> dict[str, np.ndarray]:
+        found = [getattr(snapshot, column) for snapshot in self.recorded]
+        return {name: np.array([one.get(name, np.nan) for one in found]) for name in sorted(set().union(*found))}
 
     def read(self, k: int):
         self.reads += 1
         return self.recorded[k]
 
-    def metrics(self, since: int = 0):
+    def metrics(self, since: int = 0, kind: str = ""):
         rows = self.rows[since:]
-        return rows, since + len(rows)
+        return [row for row in rows if kind in ("", row["kind"])], since + len(rows)
 
     def controls(self) -> Controls:
         return replace(self.config.controls, **{row["field"]: row["new"] for row in self.log})
@@ -60,8 +64,8 @@ class FakeRun:
     def checkpoints(self) -> list[str]:
         return self.saved
 
-    def control_log(self) -> list[dict]:
-        return list(self.log)
+    def control_changes(self, since: int = 0):
+        return self.log[since:], len(self.log)
 
 
 class FakeTraining:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poseaug_core.snapshot import Snapshot
+from poseaug_studio.metric_series import MetricSeries
 
 STANDING = np.array(
     [
@@ -70,3 +71,20 @@ def make_snapshot(
         controls={"beta_ba": 3 + 2 * drift, "tolerance_ba": 2.0, "beta_rt": 17.0, "tolerance_rt": 15.0,
                   "range_mean": 0.205, "range_width": 0.165, "length_limit": 0.1},
     )  # fmt: skip
+
+
+def series_of(rows: list[dict]) -> MetricSeries:
+    series = MetricSeries()
+    series.extend(rows)
+    return series
+
+
+def feed(panel, rows: list[dict]) -> None:
+    """Further rows for the curves panel, as the session brings them."""
+    panel.series.extend(rows)
+    panel.show_series(panel.series)
+
+
+def same_series(a: MetricSeries, b: MetricSeries) -> bool:
+    same = all(np.array_equal(p, q) for name in b.names() for p, q in zip(a.get(name), b.get(name), strict=True))
+    return same and set(a.names()) == set(b.names())

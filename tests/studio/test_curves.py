@@ -11,7 +11,7 @@ from poseaug_studio.histograms import RATIO_SIZES, fitting
 from poseaug_studio.legend import number
 from poseaug_studio.metric_series import MetricSeries, smooth, thin
 from poseaug_studio.selection import Selection
-from tests.studio.fakes import make_snapshot
+from tests.studio.fakes import feed, make_snapshot, series_of
 from tests.studio.pictures import assert_like_picture, pixels, typeface  # noqa: F401
 
 
@@ -49,7 +49,7 @@ def panel(qtbot, typeface):  # noqa: F811
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
 def test_reference_picture_of_losses(panel, theme):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.present(make_snapshot(2000), 0)
     panel.set_theme(theme)
     assert_like_picture(panel, f"curves_{theme.name}")
@@ -57,7 +57,7 @@ def test_reference_picture_of_losses(panel, theme):
 
 @pytest.mark.parametrize(("view", "name"), [(HARDNESS, "hardness"), (HISTOGRAMS, "histograms")])
 def test_reference_picture_of_a_view(panel, view, name):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.present(make_snapshot(2000), 0)
     panel.tabs.choose(view)
     assert_like_picture(panel, f"curves_{name}")
@@ -65,8 +65,8 @@ def test_reference_picture_of_a_view(panel, view, name):
 
 def test_curves_follow_the_rows(panel):
     rows = metric_rows()
-    panel.extend(rows[:100])
-    panel.extend(rows[100:])
+    feed(panel, rows[:100])
+    feed(panel, rows[100:])
     steps, values = panel.curve("hardness/ba")
     kept = [(row["step"], row["values"]["hardness/ba"]) for row in rows if "hardness/ba" in row["values"]]
     assert np.allclose(np.stack((steps, values), 1), kept)
@@ -75,7 +75,7 @@ def test_curves_follow_the_rows(panel):
 
 
 def test_rows_are_drawn_soon_without_being_asked(panel, qtbot):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     assert panel.pages.currentWidget() is panel.empty
     qtbot.waitUntil(lambda: panel.pages.currentIndex() == 0)
     shown = {entry.label for entry in panel.legend.entries}
@@ -83,7 +83,7 @@ def test_rows_are_drawn_soon_without_being_asked(panel, qtbot):
 
 
 def test_smoothing_flattens_the_curve(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     rough = panel.curve("loss/augmentor")[1]
     panel.smoothing.setValue(90)
     flat = panel.curve("loss/augmentor")[1]
@@ -92,7 +92,7 @@ def test_smoothing_flattens_the_curve(panel):
 
 
 def test_hiding_a_legend_entry_takes_its_curve_away(panel, qtbot):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     before = pixels(panel.plot)
     where = panel.legend._rect(0).center().toPoint()
@@ -105,7 +105,7 @@ def test_hiding_a_legend_entry_takes_its_curve_away(panel, qtbot):
 
 
 def test_the_legend_reads_the_curve_at_the_shown_step(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.present(make_snapshot(2005), 0)
     panel.refresh()
     steps, values = panel.curve("loss/augmentor")
@@ -114,7 +114,7 @@ def test_the_legend_reads_the_curve_at_the_shown_step(panel):
 
 
 def test_a_click_in_the_plot_chooses_its_step(panel, qtbot):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     view = panel.plot.getPlotItem().vb
     point = panel.plot.mapFromScene(view.mapViewToScene(view.viewRect().center()))
@@ -124,7 +124,7 @@ def test_a_click_in_the_plot_chooses_its_step(panel, qtbot):
 
 
 def test_the_band_is_beta_and_tolerance_of_each_step_seen(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     for step in (1000, 2000):
         panel.present(make_snapshot(step), 0)
     controls = make_snapshot(2000).controls
@@ -139,7 +139,7 @@ def test_the_band_is_beta_and_tolerance_of_each_step_seen(panel):
 
 
 def test_scrubbing_moves_the_cursor_and_draws_no_curve_again(panel, monkeypatch):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.present(make_snapshot(2000), 0)
     panel.refresh()
     drawn = []
@@ -149,13 +149,13 @@ def test_scrubbing_moves_the_cursor_and_draws_no_curve_again(panel, monkeypatch)
     assert panel.legend.heading == "step 1,500"
     assert panel.plot._cursor.value() == 1500
     assert not drawn
-    panel.extend([{"step": 3010, "kind": "scalars", "values": {"loss/d3d": 0.1}}])
+    feed(panel, [{"step": 3010, "kind": "scalars", "values": {"loss/d3d": 0.1}}])
     panel.refresh()
     assert len(drawn) == 1
 
 
 def test_the_log_scale_spans_decades(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     low, high = panel.plot.viewRange()[1]
     values = np.concatenate([panel.curve(name)[1] for name in styles_of(panel.series.names(), LOSSES)])
@@ -163,7 +163,7 @@ def test_the_log_scale_spans_decades(panel):
 
 
 def test_each_view_remembers_its_scale(panel, qtbot):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.tabs.choose(MPJPE)
     assert panel.plot.viewRange()[1][1] > 50
     qtbot.mouseClick(panel.log, Qt.MouseButton.LeftButton)
@@ -176,14 +176,14 @@ def test_each_view_remembers_its_scale(panel, qtbot):
 
 def test_a_loss_near_zero_does_not_flatten_the_others(panel):
     values = {"loss/augmentor": 2.0, "loss/limit_bl": 1e-5}
-    panel.extend([{"step": step, "kind": "scalars", "values": values} for step in range(50)])
+    feed(panel, [{"step": step, "kind": "scalars", "values": values} for step in range(50)])
     panel.refresh()
     low, high = panel.plot.viewRange()[1]
     assert high - low < 6
 
 
 def test_a_single_evaluation_is_seen_as_a_dot(panel):
-    panel.extend([{"step": 100, "kind": "evaluation", "values": {"source_test/poseaug16/mpjpe": 60.0}}])
+    feed(panel, [{"step": 100, "kind": "evaluation", "values": {"source_test/poseaug16/mpjpe": 60.0}}])
     panel.tabs.choose(MPJPE)
     item = panel.plot.getPlotItem().vb
     spot = panel.plot.mapFromScene(item.mapViewToScene(QPointF(100, 60)))
@@ -193,16 +193,16 @@ def test_a_single_evaluation_is_seen_as_a_dot(panel):
 
 def test_the_range_holds_still_while_the_curves_fit(panel):
     rows = metric_rows()
-    panel.extend(rows[:-20])
+    feed(panel, rows[:-20])
     panel.refresh()
     before = panel.plot.viewRange()
-    panel.extend(rows[-20:])
+    feed(panel, rows[-20:])
     panel.refresh()
     assert panel.plot.viewRange() == before
 
 
 def test_a_range_of_the_users_own_is_kept_until_fit_is_pressed(panel, qtbot):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     panel.plot.setXRange(500, 700, padding=0)
     panel.plot.getPlotItem().vb.sigRangeChangedManually.emit([True, True])
@@ -215,13 +215,13 @@ def test_a_range_of_the_users_own_is_kept_until_fit_is_pressed(panel, qtbot):
 
 
 def test_a_second_run_is_drawn_under_the_first_and_named(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     alone = pixels(panel.plot)
-    panel.compare("no feedback", metric_rows(seed=1))
+    panel.compare("no feedback", series_of(metric_rows(seed=1)))
     assert panel.legend.entries[-1].label == "no feedback"
     assert np.abs(pixels(panel.plot) - alone).mean() > 0.1
-    panel.compare("", [])
+    panel.compare("", None)
     assert np.array_equal(pixels(panel.plot), alone)
 
 
@@ -258,11 +258,11 @@ def test_what_is_not_a_number_is_left_out():
 
 def test_rows_told_twice_are_kept_once_and_a_resumed_run_replaces_what_came_after(panel):
     rows = metric_rows()
-    panel.extend(rows)
+    feed(panel, rows)
     once = panel.curve("loss/augmentor")
-    panel.extend(rows)
+    feed(panel, rows)
     assert np.array_equal(panel.curve("loss/augmentor"), once)
-    panel.extend([{"step": 2000, "kind": "scalars", "values": {"loss/augmentor": 9.0}}])
+    feed(panel, [{"step": 2000, "kind": "scalars", "values": {"loss/augmentor": 9.0}}])
     steps, values = panel.curve("loss/augmentor")
     assert steps[-1] == 2000 and values[-1] == 9.0
     assert np.array_equal(steps[:-1], once[0][once[0] < 2000])
@@ -306,7 +306,7 @@ def test_the_bar_fits_where_there_is_little_room(panel, qtbot):
 
 @pytest.mark.parametrize("last", [1, 6, 10, 33])
 def test_the_ends_of_a_short_run_stand_clear_of_the_frame(panel, last):
-    panel.extend([{"step": i, "kind": "scalars", "values": {"loss/pretrain": 1.0 + i}} for i in range(last + 1)])
+    feed(panel, [{"step": i, "kind": "scalars", "values": {"loss/pretrain": 1.0 + i}} for i in range(last + 1)])
     panel.refresh()
     view = panel.plot.getPlotItem().vb
     (low, high), _ = view.viewRange()
@@ -315,7 +315,7 @@ def test_the_ends_of_a_short_run_stand_clear_of_the_frame(panel, last):
 
 
 def test_the_word_step_lies_under_the_curves_and_not_on_them(panel):
-    panel.extend(metric_rows())
+    feed(panel, metric_rows())
     panel.refresh()
     plot = panel.plot
     assert plot._steps.sceneBoundingRect().top() >= plot.getPlotItem().vb.sceneBoundingRect().bottom() - 1
@@ -328,8 +328,9 @@ def test_a_histograms_title_gets_shorter_before_it_is_cut(panel):
 
 
 def test_what_only_the_second_run_has_is_named_as_it_is_drawn_with_its_value(panel):
-    panel.extend([{"step": i, "kind": "scalars", "values": {"loss/augmentor": 2.0}} for i in range(5)])
-    panel.compare("parts", [{"step": 100, "kind": "scalars", "values": {"loss/augmentor": 3.0, "loss/d3d": 0.5}}])
+    feed(panel, [{"step": i, "kind": "scalars", "values": {"loss/augmentor": 2.0}} for i in range(5)])
+    other = [{"step": 100, "kind": "scalars", "values": {"loss/augmentor": 3.0, "loss/d3d": 0.5}}]
+    panel.compare("parts", series_of(other))
     entries = {entry.label: (entry.dash, entry.value) for entry in panel.legend.entries}
     assert entries["augmentor"] == (Qt.PenStyle.SolidLine, 2.0)
     assert entries["D3d"] == (Qt.PenStyle.DotLine, 0.5)

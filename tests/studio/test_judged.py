@@ -22,7 +22,7 @@ from poseaug_studio.samples import SamplesPanel, badges, ordered
 from poseaug_studio.scene import ScenePanel
 from poseaug_studio.selection import Selection
 from poseaug_studio.theme import DARK
-from tests.studio.fakes import make_snapshot
+from tests.studio.fakes import feed, make_snapshot
 from tests.studio.pictures import pixels
 
 
@@ -165,7 +165,7 @@ def test_hardness_has_the_band_of_the_form_that_the_run_has(qtbot, preset, expec
     panel.resize(640, 260)
     panel.show()
     panel.set_config(make_config(preset))
-    panel.extend(rows_of(("hardness/ba", "hardness/rt")))
+    feed(panel, rows_of(("hardness/ba", "hardness/rt")))
     snapshot = make_snapshot(0)
     snapshot.controls.update(beta=2.0)
     panel.present(snapshot, 0)

@@ -16,6 +16,7 @@ from poseaug_studio.history import phases
 from poseaug_studio.new_run import NewRunDialog
 from poseaug_studio.runs_page import COLUMNS
 from tests.studio.conftest import FakeRun
+from tests.studio.fakes import series_of
 
 KINDS = {
     "plain": make_config(),
@@ -130,7 +131,7 @@ def test_a_comparison_ends_when_another_run_is_opened(qtbot, page, window, sessi
     assert not window.library.isVisible()
     window.open_library()
     curves = window.workspace.panels["curves"]
-    curves.compare("whole", [{"step": 5, "kind": "scalars", "values": {"loss/augmentor": 1.0}}])
+    curves.compare("whole", series_of([{"step": 5, "kind": "scalars", "values": {"loss/augmentor": 1.0}}]))
     qtbot.waitUntil(lambda: len(page.known) == len(KINDS), timeout=20_000)
     choose(qtbot, page, "plain")
     qtbot.mouseClick(page.buttons["open"], Qt.MouseButton.LeftButton)

@@ -13,7 +13,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.live import LEARNERS
 from poseaug_studio.session import Session
 from tests.studio.conftest import FakeRun, FakeTraining
-from tests.studio.fakes import make_snapshot
+from tests.studio.fakes import make_snapshot, same_series, series_of
 
 
 def started(qtbot, session, small, folder, snapshots: int = 5):
@@ -22,13 +22,13 @@ def started(qtbot, session, small, folder, snapshots: int = 5):
 
 
 def test_live_snapshots_rows_and_history_arrive(qtbot, session, small, tmp_path):
-    rows, shown = [], []
-    session.rows_added.connect(rows.extend)
+    known, shown = [], []
+    session.metrics_changed.connect(lambda series: known.append(set(series.names())))
     session.snapshot_changed.connect(lambda snapshot: shown.append(snapshot.step))
     started(qtbot, session, small, tmp_path / "a")
     qtbot.waitUntil(lambda: len(shown) > 3)
     assert shown == sorted(shown)
-    assert {row["kind"] for row in rows} == {"scalars", "evaluation"}
+    assert known[-1] >= {"loss/augmentor", "source_test/poseaug16/mpjpe"}
 
 
 def test_scrubbing_while_training_goes_on_shows_the_recorded_step(qtbot, session, small, tmp_path):
@@ -157,12 +157,11 @@ def test_opening_a_run_shows_its_last_snapshot_and_all_rows(qtbot, session, trai
     qtbot.waitUntil(lambda: training.used[-1].length_limit == 0.05)
     session.close()
     other = Session(training.train, training.open_run)
-    rows = []
-    other.rows_added.connect(rows.extend)
     other.open(tmp_path / "a")
     qtbot.waitUntil(lambda: other.snapshot is not None)
     run = training.runs[str(tmp_path / "a")]
-    assert other.snapshot.step == run.recorded[-1].step and rows == run.rows
+    assert other.snapshot.step == run.recorded[-1].step
+    assert same_series(other.history.series, series_of(run.rows))
     assert other.status.state in ("stopped", "finished") and other.controls.length_limit == 0.05
     other.close()
 
@@ -189,7 +188,7 @@ def test_a_run_folder_taken_away_is_told_once_and_the_view_stays(qtbot, session,
     session.failed.connect(told.append)
     run = training.runs[str(tmp_path / "a")]
 
-    def gone():
+    def gone(since=0):
         raise OSError("gone")
 
     shutil.rmtree(tmp_path / "a")
@@ -285,7 +284,7 @@ def test_a_run_cut_by_a_resume_elsewhere_shows_the_nearest_step(qtbot, watched, 
     watched.scrub(last)
     qtbot.waitUntil(lambda: watched.snapshot.step == run.recorded[-1].step)
     assert watched.shown == run.recorded[-1].step and watched.history.steps == [0, 10, 20]
-    assert watched.history.rows == run.rows and not told
+    assert same_series(watched.history.series, series_of(run.rows)) and not told
 
 
 def held(training, release: threading.Event):
@@ -330,7 +329,7 @@ def test_going_on_without_the_data_leaves_the_recorded_run_on_screen(qtbot, sess
     started(qtbot, session, small, tmp_path / "a")
     session.stop()
     qtbot.waitUntil(lambda: session.resumable)
-    steps, rows, last = list(session.history.steps), len(session.history.rows), session.snapshot.step
+    steps, rows, last = list(session.history.steps), session.history.series.changes, session.snapshot.step
 
     def train(config, folder, live, resume=False):
         live.report(replace(live.status, state="preparing"))
@@ -342,7 +341,7 @@ def test_going_on_without_the_data_leaves_the_recorded_run_on_screen(qtbot, sess
     assert told.args == ["poses.h5 is not there; put it back."]
     qtbot.waitUntil(lambda: session.snapshot is not None)
     assert session.snapshot.step == max(steps) >= last - 10
-    assert session.history.steps == steps and len(session.history.rows) == rows
+    assert session.history.steps == steps and session.history.series.changes == rows
     assert session.status.state == "failed" and session.resumable
 
 

@@ -18,7 +18,9 @@ def history() -> History:
     rows = [{"step": s, "kind": "evaluation", "values": {key: e}} for s, e in ((0, 60.0), (500, 41.0), (1000, 44.0))]
     rows.append({"step": 20, "kind": "scalars", "values": {"loss/augmentor": 1.0}})
     log = [{"step": 300, "field": "beta_ba", "old": None, "new": 6.0}]
-    return History(steps=list(STEPS), rows=rows, log=log)
+    made = History(steps=list(STEPS), log=log)
+    made.add_rows(rows)
+    return made
 
 
 @pytest.fixture
