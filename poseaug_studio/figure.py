@@ -5,7 +5,7 @@ Display frame: x right, y away from the lab camera, z up, metres, the pelvis at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -73,6 +73,16 @@ class Look:
     ghost: bool = True
     estimate: bool = False
     true_position: bool = False
+
+
+def same(a: StageFigure, b: StageFigure) -> bool:
+    """Whether two figures look the same."""
+    solids = zip((a.body, *a.ghosts), (b.body, *b.ghosts), strict=False)
+    return (
+        (a.stage, a.ground, a.framing, len(a.ghosts)) == (b.stage, b.ground, b.framing, len(b.ghosts))
+        and np.array_equal(a.joints, b.joints)
+        and all(np.array_equal(getattr(x, f.name), getattr(y, f.name)) for x, y in solids for f in fields(Solid))
+    )
 
 
 def rgb(colour: str) -> np.ndarray:

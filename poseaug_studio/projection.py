@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from poseaug_core.skeleton import Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.figure import Look, ghost_colour, limb_colours
+from poseaug_studio.painter_bodies import paint
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.stage_columns import GAP, columns
 from poseaug_studio.theme import STAGE_SUBTITLES, STAGE_TITLES, Theme
-from poseaug_studio.views_painter import paint
 
 ROUND = 7
 #: Share of the card's height kept around the image border, for joints that fall outside it.

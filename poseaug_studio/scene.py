@@ -27,13 +27,14 @@ from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.camera_link import PRESETS, Mouse, TurntableCamera, to_pixels
 from poseaug_studio.figure import COLOURINGS, Look, StageFigure, bone_scores, compose, pick_bone, score_colours
+from poseaug_studio.painter_bodies import paint
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.projection import ProjectionStrip, StageTitles, stage_number
 from poseaug_studio.segments import Push, Segments
 from poseaug_studio.selection import Selection
 from poseaug_studio.stage_columns import column_at, columns
 from poseaug_studio.theme import Theme
-from poseaug_studio.views_painter import PainterViews, paint
+from poseaug_studio.views_painter import PainterViews
 
 log = logging.getLogger(__name__)
 
