@@ -8,6 +8,7 @@ the latest only. Nothing here touches tensors or Qt; a headless run uses the sam
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 
 from poseaug_core.controls import Controls
@@ -17,6 +18,8 @@ from poseaug_core.snapshot import Snapshot
 LEARNERS = ("augmentor", "discriminators", "estimator")
 #: States in which no further step will come.
 ENDED = ("finished", "stopped", "failed")
+#: Share of the trainer's time that snapshots made for a watcher alone may take.
+WATCHING = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Status:
     step of steps iterations in all; epoch (0-based) of epochs in this phase; stage: what the iteration does
     ('pretrain', 'warm-up', 'augment', 'estimate augmented', 'estimate real', 'estimate mixed', 'evaluate').
     rate: iterations a second. eta: seconds left, None while unknown. done: share of 'preparing', 0..1.
+    message: while preparing what is done, in a failure its reason, else what is worth knowing of the run, or ''.
     controls: those the last step used. run: the run folder. memory: bytes held on the device or by the process.
     """
 
@@ -48,7 +52,7 @@ class Status:
 
 class Live:
     """See the module. Methods of the watcher: controls, steer, pause, resume, allow, stop, take, status,
-    wait. Methods of the trainer: turn, report, wanted, publish."""
+    wait. Methods of the trainer: turn, more, report, wanted, publish."""
 
     def __init__(self, controls: Controls | None = None):
         self._changed = threading.Condition()
@@ -59,6 +63,8 @@ class Live:
         self._allowed: float = float("inf")  # steps that may still be taken before pausing
         self._only: str | None = None  # the one network that learns in these steps
         self._stop = False
+        self._asked: float | None = None  # when the trainer began the snapshot in hand, as a watcher wants one
+        self._cost, self._due = 0.0, 0.0  # seconds that one takes; when the next may be made
 
     # the watcher's side
 
@@ -127,6 +133,14 @@ class Live:
                 return self._controls
             return replace(self._controls, **{f"learn_{name}": name == self._only for name in LEARNERS})
 
+    def more(self, count: int) -> int:
+        """Called after a turn: how many of so many further iterations may come before the next turn, with the same
+        controls."""
+        with self._changed:
+            count = 0 if self._stop else int(min(count, self._allowed))
+            self._allowed -= count
+            return count
+
     def pausing(self) -> bool:
         """Whether the next turn will wait: the moment to publish what the watcher will look at."""
         return self._allowed <= 0 and not self._stop
@@ -138,9 +152,21 @@ class Live:
 
     @property
     def wanted(self) -> bool:
-        """Whether a watcher took the last snapshot and is waiting for one."""
-        return self._wanted
+        """Whether a watcher is waiting for a snapshot and one is due: the trainer makes and publishes it at once.
+
+        Never so often that the time from here to ``publish`` takes more than WATCHING of the trainer's; those that it
+        records anyway make waiting shorter, not watching dearer.
+        """
+        now = time.monotonic()
+        if not self._wanted or now < self._due:
+            return False
+        self._asked = now
+        return True
 
     def publish(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        if self._asked is not None:
+            self._cost, self._asked = now - self._asked, None
+        self._due = now + self._cost / WATCHING
         with self._changed:
             self._snapshot, self._wanted = snapshot, False

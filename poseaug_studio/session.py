@@ -28,10 +28,10 @@ from poseaug_studio.watching import Watching
 POLL_MS, WATCH_MS = 33, 500
 #: Seconds between two live snapshots, and between two looks at the run folder.
 SNAPSHOT_EVERY, HISTORY_EVERY = 0.25, 0.5
-#: Iterations between two live snapshots at least.
-STEPS_BETWEEN = 8
+#: Share of a core that the window's own thread may take, by waiting longer between live snapshots, and how long then.
+SHARE, PATIENCE = 0.03, 1.0
 #: Seconds between two reports of progress; a change of state is told at once.
-STATUS_EVERY = 0.15
+STATUS_EVERY = 0.25
 #: Turning the same knob again by keys or wheel within so many seconds is one entry to undo; a drag always is one.
 MERGE_WITHIN = 0.8
 IDLE = Status(state="idle")
@@ -59,7 +59,7 @@ class Session(Watching):
         self._sent = Controls()  # what the training, or the log of one elsewhere, was last known to go by
         self._merge: tuple[tuple[str, ...], float] = ((), 0.0)
         self._held: int | None = None  # where to undo to while a knob is dragged
-        self._taken = self._looked = self._told = 0.0
+        self._taken = self._looked = self._told = self._spent = 0.0
         self._scratch: tempfile.TemporaryDirectory | None = None
         self._scratches = 0
         self._before: Path | None = None  # the run folder shown last, also one that is gone
@@ -283,7 +283,7 @@ class Session(Watching):
             self.jobs_changed.emit()
         over = not self.running
         now = time.monotonic()
-        if self.live is not None:
+        if self.live is not None and self.live.controls is not self._sent:
             self._adopt(self.live.controls)
         if self.live is not None and self.live.status is not self.status:
             turned = self.live.status.state != self.status.state or self.live.status.stage != self.status.stage
@@ -291,7 +291,7 @@ class Session(Watching):
                 self._told = now
                 self._report(self.live.status)
         if self.live is not None and self.following and now - self._taken >= self._patience():
-            self._taken = now
+            self._taken, self._spent = now, time.thread_time()
             snapshot = self.live.take()
             if snapshot is not None:
                 self._present(snapshot)
@@ -316,9 +316,8 @@ class Session(Watching):
             act()
 
     def _patience(self) -> float:
-        """Seconds between live snapshots: a slow training is not made slower by drawing its every step."""
-        rate = self.status.rate
-        return max(SNAPSHOT_EVERY, min(STEPS_BETWEEN / rate, 1.0)) if rate else SNAPSHOT_EVERY
+        """Seconds between live snapshots: what the training loses by their drawing stays within SHARE."""
+        return min(max((time.thread_time() - self._spent) / SHARE, SNAPSHOT_EVERY), PATIENCE)
 
     # background work and the end
 

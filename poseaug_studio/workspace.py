@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import time
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
@@ -51,7 +52,7 @@ TURN_MS = 15
 
 #: Seconds between two live snapshots in a panel, where that is longer than between snapshots: painting takes the
 #: processor from the training.
-PACE = {"kcs": 0.5, "distributions": 0.5, "samples": 1.0}
+PACE = {"kcs": 1.0, "distributions": 1.0, "curves": 1.0, "samples": 2.0}
 
 
 class DockTitle(QFrame):
@@ -106,7 +107,7 @@ class Workspace(QWidget):
         self._stale: list[str] = []
         self._shown: dict[str, float] = {}  # when each panel last took a snapshot
         self._live = False
-        self._turn = QTimer(self, interval=TURN_MS)
+        self._turn = QTimer(self, singleShot=True)
         self._turn.timeout.connect(self._present_next)
         self.area = QMainWindow()
         self.area.setWindowFlags(Qt.WindowType.Widget)
@@ -208,7 +209,7 @@ class Workspace(QWidget):
         below = any(self.area.dockWidgetArea(dock) == bottom and dock.isVisible() for dock in self.docks.values())
         self.area.centralWidget().layout().setContentsMargins(0, 6, 0, 0 if below else 6)
         if self.panels:
-            self._turn.start()
+            self._turn.start(TURN_MS)
         for name, dock in self.docks.items():
             among_tabs = bool(self.area.tabifiedDockWidgets(dock)) and not dock.isFloating()
             self.titles[name].setVisible(not among_tabs)
@@ -251,7 +252,7 @@ class Workspace(QWidget):
     def showEvent(self, event) -> None:
         """What came while the window was away is shown now."""
         super().showEvent(event)
-        self._turn.start()
+        self._turn.start(TURN_MS)
 
     def set_theme(self, theme: Theme) -> None:
         self.theme = theme
@@ -297,23 +298,22 @@ class Workspace(QWidget):
         waiting = [name for name in self._stale if name in self.panels]
         fresh = [name for name in self.panels if name not in waiting]
         self._stale = waiting + fresh
-        if self._stale and not self._turn.isActive():
+        if not self._live:  # the poses follow a timeline that is dragged, the rest comes in turn
+            self._stale.sort(key=lambda name: name != "scene")
+        if self._stale and not 0 <= self._turn.remainingTime() <= TURN_MS:  # -1: no turn is to come
             self._present_next()
-            self._turn.start()
 
     def _present_next(self) -> None:
-        """One panel a turn; those out of sight wait until they are seen."""
+        """One panel a turn; those out of sight wait until they are seen, and those whose time has not come for it."""
         seen = [name for name in self._stale if not self.panels[name].visibleRegion().isEmpty()]
         if not seen:
-            self._turn.stop()
             return
         now = time.monotonic()
-        name = next(
-            (name for name in seen if not self._live or now - self._shown.get(name, 0) >= PACE.get(name, 0)), None
-        )
-        if name is None:
-            return
-        self._shown[name] = now
-        self._stale.remove(name)
-        row = min(self.selection.row, self._snapshot.probe_size - 1) if self._snapshot is not None else 0
-        self.panels[name].present(self._snapshot, row)
+        waits = {name: self._shown.get(name, 0) + PACE.get(name, 0) - now if self._live else 0.0 for name in seen}
+        name = next((name for name in seen if waits[name] <= 0), None)
+        if name is not None:
+            self._shown[name] = now
+            self._stale.remove(name)
+            row = min(self.selection.row, self._snapshot.probe_size - 1) if self._snapshot is not None else 0
+            self.panels[name].present(self._snapshot, row)
+        self._turn.start(TURN_MS if name is not None else math.ceil(1000 * min(waits.values())))
