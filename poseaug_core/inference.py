@@ -132,6 +132,7 @@ def _require(precision: str, foldable: bool, device: torch.device | None) -> Non
         raise UserError(f"This CPU has no products of {precision} numbers (AVX512-BF16 or AMX); use float32.")
 
 
+@torch.no_grad()
 def _layers(network: SimpleBaseline | VPose) -> list[tuple[Tensor, Tensor]]:
     """(weight (out, in), bias (out)) of every product in order, batch norms folded in."""
     if isinstance(network, SimpleBaseline):

@@ -25,18 +25,25 @@ def fill(xy: np.ndarray, frames: bool, counted: slice = slice(None)) -> dict[str
     counted: rows that count; a part of a long motion needs BESIDE rows on each side to be filled as in the whole.
     Each row needs FEWEST joints, a shoulder and a hip or a second joint of the trunk for a sensible result.
     """
+    first, stop, _ = counted.indices(len(xy))
+    lost = np.isnan(xy[first:stop, :, 0]).sum()
     counts = {}
-    lost = lambda: int(np.isnan(xy[counted, :, 0]).sum())  # noqa: E731
+    if frames:
+        _from_time(xy)
+    rows = np.flatnonzero(np.isnan(xy[..., 0]).any(1))
+    own, some = (rows >= first) & (rows < stop), xy[rows]
     for means, act in (
-        ("neighbouring frames", lambda: _from_time(xy) if frames else None),
-        ("the trunk", lambda: _trunk(xy)),
-        ("the other side", lambda: _from_mirror(xy)),
-        ("the joints above", lambda: _from_parents(xy)),
+        ("neighbouring frames", lambda some: None),
+        ("the trunk", _trunk),
+        ("the other side", _from_mirror),
+        ("the joints above", _from_parents),
     ):
-        before = lost()
-        act()
-        if filled := before - lost():
+        act(some)
+        left = np.isnan(some[own, :, 0]).sum()
+        if filled := int(lost - left):
             counts[means] = filled
+        lost = left
+    xy[rows] = some
     return counts
 
 
@@ -49,24 +56,42 @@ def enough(xy: np.ndarray) -> np.ndarray:
 
 
 def _from_time(xy: np.ndarray) -> None:
-    """Straight from the frame before a gap to the one after it."""
-    whole = xy.copy()
-    for joint in range(16):
-        there = np.flatnonzero(~np.isnan(whole[:, joint, 0]))
-        apart = np.diff(there)
-        gaps = np.flatnonzero((apart > 1) & (apart <= LONGEST_GAP + 1))
-        for before, after in zip(there[gaps], there[gaps + 1], strict=True):
-            if _goes_on(whole[before : after + 1]):
-                share = (np.arange(1, after - before) / (after - before))[:, None]
-                xy[before + 1 : after, joint] = (1 - share) * whole[before, joint] + share * whole[after, joint]
+    """Straight from the frame before a gap to the one after it, where the frames show one person moving."""
+    joint, row = np.nonzero(~np.isnan(xy[..., 0]).T)
+    length = np.where(np.diff(joint) == 0, np.diff(row), 0)
+    if not (gaps := (length > 1) & (length <= LONGEST_GAP + 1)).any():
+        return
+    steps = np.linalg.norm(np.diff(xy, axis=0), axis=-1)
+    low, high = over_joints(np.fmin, xy), over_joints(np.fmax, xy)
+    for frames in np.unique(length[gaps]).tolist():
+        which = np.flatnonzero(length == frames)
+        before, lost = row[which], joint[which]
+        rows = before[:, None] + np.arange(frames + 1)
+        extent = high[rows].max(1) - low[rows].min(1)
+        goes_on = _usual_step(steps[rows[:, :-1]]) < SAME_PERSON * np.linalg.norm(extent, axis=-1)
+        rows, lost = rows[goes_on], lost[goes_on]
+        share = (np.arange(1, frames) / frames)[:, None]
+        start, end = xy[rows[:, 0], lost][:, None], xy[rows[:, -1], lost][:, None]
+        xy[rows[:, 1:-1], lost[:, None]] = (1 - share) * start + share * end
 
 
-def _goes_on(rows: np.ndarray) -> bool:
-    """Whether neighbouring rows (m, 16, 2) show one person moving."""
-    extent = np.nanmax(rows, axis=(0, 1)) - np.nanmin(rows, axis=(0, 1))
-    moved = np.linalg.norm(np.diff(rows, axis=0), axis=-1)
-    shared = ~np.isnan(moved)
-    return bool(shared.any(1).all() and np.nanmedian(moved) < SAME_PERSON * np.linalg.norm(extent))
+def over_joints(act: np.ufunc, xy: np.ndarray) -> np.ndarray:
+    """(n, 2) of xy (n, 16, 2): act.reduce over the joints, by halves, as NumPy is slow along short axes."""
+    while xy.shape[1] > 1:
+        half = xy.shape[1] // 2
+        xy = act(xy[:, :half], xy[:, half:])
+    return xy[:, 0]
+
+
+def _usual_step(steps: np.ndarray) -> np.ndarray:
+    """(g,) medians of how far joints move from frame to frame (g, frames, 16), NaN where they are missing; infinite
+    where two neighbouring frames share no joint."""
+    shared = ~np.isnan(steps)
+    count = shared.sum((1, 2))
+    ordered = np.sort(steps.reshape(len(steps), -1), axis=1)  # NaN comes last
+    middle = np.arange(len(steps)), (count - 1) // 2, count // 2
+    median = (ordered[middle[0], middle[1]] + ordered[middle[0], middle[2]]) / 2
+    return np.where(shared.any(2).all(1), median, np.inf)
 
 
 def _trunk(xy: np.ndarray) -> None:

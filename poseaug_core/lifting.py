@@ -209,11 +209,9 @@ def row_names(table: Keypoints | Poses) -> list[str]:
     """What each row is called in files: its image, or its clip, frame and camera."""
     if isinstance(table, Keypoints):
         return [table.images[number] for number in table.image.tolist()]
-    clips = table.clips
-    return [
-        f"{clips[clip] if clip < len(clips) else clip} {frame} {view}"
-        for clip, frame, view in table.tag[:, 1:].tolist()
-    ]
+    clips, tag = table.clips, table.tag.numpy()
+    named = {clip: clips[clip] if clip < len(clips) else clip for clip in np.unique(tag[:, 1]).tolist()}
+    return [f"{named[clip]} {frame} {view}" for clip, frame, view in tag[:, 1:].tolist()]
 
 
 def _numbered(source: Source) -> Iterator[tuple[int, Keypoints | Poses]]:

@@ -80,12 +80,10 @@ def read_keypoint_arrays(
             certain = sure.next(rows).astype(np.float64) if sure is not None else None
             if certain is None:
                 certain = part[..., 2] if part.shape[2] > 2 else np.ones(part.shape[:2])
-            names = (
-                map(str, images.next(rows).tolist()) if images is not None else map(str, range(rows.start, rows.stop))
-            )
+            names = None if images is None else [str(name) for name in images.next(rows).tolist()]
             nowhere = np.full(rows.stop - rows.start, np.nan)
-            size = np.stack([side.next(rows) for side in sides] or [nowhere, nowhere], axis=1).tolist()
-            people.put(list(names), part[..., :2], certain, np.full(len(part), np.nan), size)
+            size = np.stack([side.next(rows) for side in sides] or [nowhere, nowhere], axis=1)
+            people.put(names, part[..., :2], certain, nowhere, size)
     return people
 
 

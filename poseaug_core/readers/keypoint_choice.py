@@ -22,7 +22,7 @@ class Chosen:
     """
 
     def __init__(self, folder: Path | None = None):
-        self.xy, self.confidence = Column((16, 2), np.float64, folder), Column((16,), np.float64, folder)
+        self.xy, self.confidence = Column((16, 2), np.float32, folder), Column((16,), np.float32, folder)
         self.image, self.images = Column((), np.int64, folder), Texts(folder)
         self.sizes = Column((2,), np.float64, folder)
 

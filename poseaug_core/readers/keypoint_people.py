@@ -76,32 +76,45 @@ class People:
         self.put([one[0] for one in waiting], *converted, [one[3] for one in waiting], [one[4] for one in waiting])
 
     def put(
-        self, images: Sequence[str], points: np.ndarray, sure: np.ndarray, score: Sequence[float],
-        sizes: Sequence[tuple[float, float]],
+        self, images: Sequence[str] | None, points: np.ndarray, sure: np.ndarray, score: Sequence[float],
+        sizes: Sequence[tuple[float, float]] | np.ndarray,
     ) -> None:  # fmt: skip
-        """m people at once: names of their images, (m, k, 2), (m, k), (m,) and the sizes of the images (m, 2)."""
+        """m people at once: names of their images, (m, k, 2), (m, k), (m,) and the sizes of the images (m, 2).
+
+        images: None where everyone, of the whole file, has one of their own, called by the number of the row.
+        """
         if self.points is None:
-            self.points = Column(points.shape[1:], np.float64, self.folder)
-            self.sure = Column(sure.shape[1:], np.float64, self.folder)
+            self._begin(points.shape[1])
         if points.shape[1:] != self.points.shape:
             raise UserError(
-                f"{_where(len(self.image), images[0])} has {points.shape[1]} joints, those before have "
-                f"{self.points.shape[0]}; keep one kind."
+                f"{_where(len(self.image), images[0] if images else '')} has {points.shape[1]} joints, those before "
+                f"have {self.points.shape[0]}; keep one kind."
             )
         # Not found: confidence 0, whose place means nothing, and without confidence the corner of the image.
-        lost = ~np.isfinite(points).all(2) | ~np.isfinite(sure) | (sure <= 0)
-        lost |= (points == 0).all(2) & (sure >= 1)
-        points = np.where(lost[..., None], np.nan, points)
+        x, y = points[..., 0], points[..., 1]
+        lost = ~(np.isfinite(x) & np.isfinite(y) & (sure > 0) & np.isfinite(sure))
+        lost |= (x == 0) & (y == 0) & (sure >= 1)
+        points = np.where(lost[..., None], np.nan, points).astype(np.float32)
         if not lost.all():
             self.low, self.high = min(self.low, np.nanmin(points)), max(self.high, np.nanmax(points))
         self.points.append(points)
         self.sure.append(np.where(lost, 0.0, sure).clip(0, 1))
         self.score.append(score)
         self.scored &= bool(np.isfinite(score).all())
+        if images is None:
+            numbers = range(len(self.image), len(self.image) + len(points))
+            self.image.append(numbers)
+            self.images.append([str(number) for number in numbers])
+            self.sizes.append(sizes)
+            return
         self.image.append([self._number(name, size) for name, size in zip(images, sizes, strict=True)])
         self.images.append([name for name, _ in self._new])
         self.sizes.append([size for _, size in self._new])
         self._new = []
+
+    def _begin(self, joints: int) -> None:
+        self.points = Column((joints, 2), np.float32, self.folder)
+        self.sure = Column((joints,), np.float32, self.folder)
 
     def close(self) -> None:
         for column in (self.points, self.sure, self.score, self.image, self.images, self.sizes):
@@ -162,8 +175,7 @@ class People:
         rows = _rows(keypoints, where)
         expected = self.points.shape[0] if self.points is not None else None
         if expected is None:
-            self.points = Column((len(rows), 2), np.float64, self.folder)
-            self.sure = Column((len(rows),), np.float64, self.folder)
+            self._begin(len(rows))
         elif len(rows) != expected:
             raise UserError(f"{where} has {len(rows)} joints, those before have {expected}; keep one kind.")
         scores = None

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from poseaug_core.errors import UserError
+from poseaug_core.keypoint_filling import over_joints
 from poseaug_core.readers.keypoint_choice import Chosen
 from poseaug_core.readers.keypoint_columns import Column, chunks
 from poseaug_core.readers.keypoint_images import find_image, holds_images, image_size
@@ -132,7 +133,8 @@ def _require_inside(people: Chosen, sizes: Sizes, path: Path) -> None:
     """UserError where most people lie far outside their images."""
     outside, first = 0, None
     for rows in chunks(len(people)):
-        reach, size = np.nanmax(np.abs(people.xy.read(rows)), axis=1), sizes.of(people.image.read(rows))
+        reach = over_joints(np.fmax, np.abs(people.xy.read(rows)))
+        size = sizes.of(people.image.read(rows))
         beyond = (reach > FAR * size).any(1)
         outside += int(beyond.sum())
         if first is None and beyond.any():
