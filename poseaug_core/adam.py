@@ -25,11 +25,11 @@ class Adam:
         self.steps = [torch.zeros((), device=device) for _ in self.parameters]
 
     @torch.no_grad()
-    def update(self, lr: float, clip: float) -> None:
+    def update(self, lr: float | Tensor, clip: float) -> None:
         """Scale the gradients to a norm of at most clip, make one step of size lr, and forget the gradients.
 
         A parameter without one (of a head whose operation is off) stays as it is, as in torch.optim. As torch's
-        clip_grad_norm_, without its copy to the host.
+        clip_grad_norm_, without its copy to the host. lr: a number, or a 0-d tensor (on a GPU float32, there).
         """
         held = [i for i, p in enumerate(self.parameters) if p.grad is not None]
         parameters, mean, square, steps = (
@@ -45,6 +45,11 @@ class Adam:
         )  # fmt: skip
         for p in parameters:
             p.grad = None
+
+    def restart(self) -> None:
+        """As new, in place."""
+        for held in self.state().values():
+            held.zero_()
 
     def state(self) -> dict[str, Tensor]:
         """{'mean.0': ..., 'square.0': ..., 'steps.0': ..., ...}: everything to go on from."""

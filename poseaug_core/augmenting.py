@@ -15,7 +15,9 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.geometry import project
 from poseaug_core.poses import Poses
+from poseaug_core.resident import Resident
 
 
 @torch.no_grad()
@@ -42,7 +44,7 @@ def augmented_pairs(
         augmentor.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     generator = torch.Generator().manual_seed(seed)
     batch = min(config.batch_size, len(source))
-    epoch = Epoch(source, templates if config.swap_bone_lengths else None, batch)
+    epoch = Epoch(Resident(source), templates if config.swap_bone_lengths else None, batch)
     epoch.begin_pass(generator, swap=True)
     epoch.order = torch.arange(len(source))  # pairs stay in the source's order, so that rows match
     batches = -(-len(source) // batch)
@@ -60,4 +62,5 @@ def augmented_pairs(
             f"None of the {len(source):,} augmented poses lies inside the image; train the augmentor for longer."
         )
     kept = source.take(rows)
-    return replace(kept, xyz=epoch.collected_xyz[rows], uv=epoch.collected_uv[rows], name=f"{source.name} augmented")
+    xyz = epoch.collected_xyz[rows]
+    return replace(kept, xyz=xyz, uv=project(xyz, kept.camera), name=f"{source.name} augmented")

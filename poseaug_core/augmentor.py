@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from poseaug_core.geometry import project, rigid
+from poseaug_core.indices import indices
 from poseaug_core.layers import BatchNorm
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
@@ -71,7 +72,7 @@ def stretch_bones(
     ratio = 0.2 * raw.tanh()
     if fix_trunk:
         ratio = ratio * _thorax_mask(skeleton, raw)
-    groups = torch.as_tensor(skeleton.length_groups, device=xyz.device)
+    groups = indices(tuple(skeleton.length_groups.tolist()), xyz.device)
     bones = skeleton.bones(xyz) * (1 + ratio[:, groups])[..., None]
     return skeleton.joints(bones) + xyz[:, :1], ratio
 

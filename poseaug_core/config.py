@@ -179,6 +179,11 @@ class Config(RandomRanges, EvolutionRanges):
         4096, "history pool", "Augmented poses kept for the discriminators.", group=TRAINING, low=1, high=1 << 22
     )
     # recording
+    capture: str = setting(
+        "auto", "CUDA graphs", "auto records iterations as CUDA graphs and replays up to eight at a time, off runs "
+        "them one by one; the numbers are the same. Without an NVIDIA GPU there is nothing to record.",
+        group=RECORD, choices=("auto", "off"),
+    )  # fmt: skip
     snapshot_every: int = setting(
         20,
         "snapshot every",

@@ -7,54 +7,69 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from poseaug_core.augmentor import Augmented, set_lengths
+from poseaug_core.errors import UserError
 from poseaug_core.geometry import project
-from poseaug_core.poses import Poses
-
-Batch = tuple[Tensor, Tensor, Tensor]
+from poseaug_core.resident import Batch, Resident
 
 
 class Epoch:
     """Orders and buffers on the poses' device, drawn from the generator and resumable from ``state``.
 
-    Batches all have the same size: the last one of a pass wraps around to the pass's beginning.
+    Batches all have the same size: the last one of a pass wraps around to the pass's beginning. Buffers stay in their
+    places, and an iteration may be told as a 0-d tensor there, so that a recorded iteration finds its own batch. Row
+    numbers are 32-bit, to take half the room.
     """
 
     def __init__(
         self,
-        poses: Poses,
+        poses: Resident,
         templates: Float[Tensor, "k 15"] | None,
         batch: int,
         extra: Float[Tensor, "e 16 2"] | None = None,
     ):
-        """templates: bone lengths to swap in, metres. extra: 2D poses without 3D for the 2D discriminator."""
+        """templates: bone lengths to swap in, metres. extra: 2D poses without 3D for the 2D discriminator. Both on
+        the poses' device."""
         self.poses, self.templates, self.batch, self.extra = poses, templates, batch, extra
-        device, count = poses.xyz.device, len(poses)
-        self.order = torch.arange(count, device=device)
-        self.order_real = torch.arange(count, device=device)
-        self.order_extra = torch.arange(0 if extra is None else len(extra), device=device)
-        self.template = torch.zeros(count, dtype=torch.long, device=device)
+        count, how = len(poses), {"dtype": torch.int32, "device": poses.device}
         rows = -(-count // batch) * batch
-        self.collected_xyz = torch.zeros(rows, 16, 3, device=device)
-        self.collected_uv = torch.zeros(rows, 16, 2, device=device)
-        self.usable = torch.zeros(rows, dtype=torch.bool, device=device)
-        self.kept = torch.zeros(0, dtype=torch.long, device=device)
+        self.order, self.order_real = torch.arange(count, **how), torch.arange(count, **how)
+        self.order_extra = torch.arange(0 if extra is None else len(extra), **how)
+        self.template = torch.zeros(count, **how)
+        self.usable = torch.zeros(rows, dtype=torch.bool, device=poses.device)
+        self.collected_xyz = torch.zeros(rows, 16, 3, device=poses.device)
+        self.origin = torch.zeros(count, **how)  # the order in which the poses collected came
+        self.kept_rows = torch.zeros(rows, **how)
+        self.kept_count = torch.zeros((), dtype=torch.long, device=poses.device)
+        self.kept_length = 0
+        self.places = torch.arange(batch, device=poses.device)
+
+    @property
+    def kept(self) -> Tensor:
+        """Places of the collected pairs that are to be used, in the order of their use."""
+        return self.kept_rows[: self.kept_length]
+
+    @kept.setter
+    def kept(self, places: Tensor) -> None:
+        self.kept_length = len(places)
+        self.kept_count.fill_(self.kept_length)
+        self.kept_rows[: self.kept_length] = places
 
     def begin_pass(self, generator: Generator, swap: bool = False) -> None:
         """Draw new orders; swap also gives every pose the bone lengths of a random template."""
-        draw = {"generator": generator, "device": self.order.device}
-        self.order = torch.randperm(len(self.poses), **draw)
+        draw = {"generator": generator, "device": self.poses.device}
+        self.order.copy_(torch.randperm(len(self.poses), **draw))
         if swap:
-            self.order_real = torch.randperm(len(self.poses), **draw)
+            self.order_real.copy_(torch.randperm(len(self.poses), **draw))
             if self.extra is not None:
-                self.order_extra = torch.randperm(len(self.extra), **draw)
+                self.order_extra.copy_(torch.randperm(len(self.extra), **draw))
             if self.templates is not None:
-                self.template = torch.randint(len(self.templates), (len(self.poses),), **draw)
+                self.template.copy_(torch.randint(len(self.templates), (len(self.poses),), **draw))
 
-    def real(self, iteration: int) -> Batch:
+    def real(self, iteration: int | Tensor) -> Batch:
         """xyz, uv, camera of a batch of source poses as they are."""
-        return self._columns(self._rows(self.order, iteration))
+        return self.poses.batch(self._rows(self.order, iteration))
 
-    def judged(self, iteration: int, extra_share: float) -> tuple[Tensor, Tensor]:
+    def judged(self, iteration: int | Tensor, extra_share: float) -> tuple[Tensor, Tensor]:
         """xyz and uv of a batch for the discriminators' real sides, part of the uv from the extra 2D poses."""
         xyz, uv, _ = self._swapped(self._rows(self.order_real, iteration))
         count = round(extra_share * self.batch) if self.extra is not None else 0
@@ -62,7 +77,7 @@ class Epoch:
             uv = torch.cat((self.extra[self._rows(self.order_extra, iteration, count)], uv[count:]))
         return xyz, uv
 
-    def swapped(self, iteration: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def swapped(self, iteration: int | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Source rows, xyz, uv, camera of a batch with this epoch's bone lengths.
 
         2D is projected anew, also where lengths stay: what the 2D discriminator is to tell apart is not the error of
@@ -72,55 +87,67 @@ class Epoch:
         return rows, *self._swapped(rows)
 
     def _swapped(self, rows: Tensor) -> Batch:
-        xyz, _, camera = self._columns(rows)
+        xyz, camera = self.poses.xyz[rows], self.poses.camera(rows)
         if self.templates is not None:
             xyz = set_lengths(xyz, self.templates[self.template[rows]], self.poses.skeleton)
         return xyz, project(xyz, camera), camera
 
-    def collect(self, iteration: int, made: Augmented, keep_rule: str) -> None:
+    def collect(self, iteration: int | Tensor, made: Augmented, keep_rule: str) -> None:
         """Keep an augmented batch (RT poses) for the estimator, marking the pairs that the rule lets through."""
-        rows = slice(iteration * self.batch, (iteration + 1) * self.batch)
-        self.collected_xyz[rows], self.collected_uv[rows] = made.rt, made.uv_rt
         if keep_rule == "released":
             usable = (made.uv_rt <= 1).flatten(1).all(1)
         else:
             usable = (made.uv_rt.abs() <= 1).flatten(1).all(1) & (made.rt[..., 2] > 0).all(1)
-        self.usable[rows] = usable
+        places = self.places + iteration * self.batch
+        self.collected_xyz.index_copy_(0, places, made.rt)
+        self.usable.index_copy_(0, places, usable)
 
     def end_collection(self, generator: Generator) -> None:
         """Fix the order in which kept pairs are used: the one host synchronisation of an epoch."""
         rows = self.usable.nonzero()[:, 0]
         self.kept = rows[torch.randperm(len(rows), generator=generator, device=rows.device)]
+        self.origin.copy_(self.order)
 
-    def augmented(self, iteration: int) -> tuple[Tensor, Tensor]:
+    def augmented(self, iteration: int | Tensor) -> tuple[Tensor, Tensor]:
         """xyz, uv of a batch of kept augmented pairs."""
-        rows = self._rows(self.kept, iteration)
-        return self.collected_xyz[rows], self.collected_uv[rows]
+        return self._collected(self._rows(self.kept_rows, iteration, length=self.kept_count))
 
-    def mixed(self, iteration: int, share: float) -> tuple[Tensor, Tensor]:
+    def mixed(self, iteration: int | Tensor, share: float) -> tuple[Tensor, Tensor]:
         """xyz, uv of a batch of which a share is augmented (as far as any pair was kept) and the rest real."""
-        count = round(share * self.batch) if len(self.kept) else 0
-        real_xyz, real_uv, _ = self._columns(self._rows(self.order, iteration, self.batch - count))
+        count = round(share * self.batch) if self.kept_length else 0
+        real_xyz, real_uv, _ = self.poses.batch(self._rows(self.order, iteration, self.batch - count))
         if count == 0:
             return real_xyz, real_uv
-        rows = self._rows(self.kept, iteration, count)
-        return torch.cat((self.collected_xyz[rows], real_xyz)), torch.cat((self.collected_uv[rows], real_uv))
+        xyz, uv = self._collected(self._rows(self.kept_rows, iteration, count, self.kept_count))
+        return torch.cat((xyz, real_xyz)), torch.cat((uv, real_uv))
 
-    def _rows(self, order: Tensor, iteration: int, batch: int | None = None) -> Tensor:
-        batch = self.batch if batch is None else batch
-        places = torch.arange(iteration * batch, (iteration + 1) * batch, device=order.device)
-        return order[places % len(order)]
+    def _collected(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Augmented pairs; 2D is projected again, being what it was when they were made."""
+        xyz = self.collected_xyz[places]
+        return xyz, project(xyz, self.poses.camera(self.origin[places % len(self.poses)]))
 
-    def _columns(self, rows: Tensor) -> Batch:
-        return self.poses.xyz[rows], self.poses.uv[rows], self.poses.camera[rows]
+    def _rows(
+        self, order: Tensor, iteration: int | Tensor, batch: int | None = None, length: Tensor | None = None
+    ) -> Tensor:
+        """The batch's part of an order, of which the first ``length`` count."""
+        places = self.places if batch is None else self.places[:batch]
+        places = places + iteration * (self.batch if batch is None else batch)
+        return order[places % (len(order) if length is None else length)]
 
     STATE = ("order", "order_real", "order_extra", "template", "usable", "kept")
-    COLLECTED = ("collected_xyz", "collected_uv")
+    COLLECTED = ("collected_xyz", "origin")
 
     def state(self, collected: bool) -> dict[str, Tensor]:
         """Orders and marks; with the pairs ``collected``, by far the largest, where they are still to be used."""
         return {name: getattr(self, name) for name in (*self.STATE, *(self.COLLECTED if collected else ()))}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        for name in tensors.keys() & {*self.STATE, *self.COLLECTED}:
-            setattr(self, name, tensors[name].to(self.order.device))
+        """Take up a ``state``, in place. UserError for one of an earlier version that had collected pairs."""
+        if "collected_xyz" in tensors and "origin" not in tensors:
+            raise UserError(
+                "The checkpoint was made in the middle of an epoch by an earlier version of this program; start a new "
+                "run from its weights."
+            )
+        self.kept = tensors["kept"].to(self.poses.device)
+        for name in tensors.keys() & {*self.STATE, *self.COLLECTED} - {"kept"}:
+            getattr(self, name).copy_(tensors[name])

@@ -17,6 +17,16 @@ class HistoryPool:
         self.poses = torch.zeros(size, *shape, device=device)
         self.filled = 0
 
+    @property
+    def full(self) -> bool:
+        """From here on an exchange does the same every time."""
+        return self.filled == len(self.poses)
+
+    def load(self, poses: Tensor, filled: int) -> None:
+        """Take up the poses of another pool of this size, in place."""
+        self.poses.copy_(poses)
+        self.filled = filled
+
     def exchange(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         """A batch (b, *shape) of the same size, part of it from the past; the argument stays as it is."""
         size, room = len(self.poses), len(self.poses) - self.filled

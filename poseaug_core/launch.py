@@ -132,3 +132,10 @@ class Following:
         controls = self._live.turn()
         self._step += 1
         return controls
+
+    def more(self, count: int) -> int:
+        """As Live.more, up to the next change."""
+        ahead = [row["step"] - self._step for row in self._log if row["step"] >= self._step]
+        granted = self._live.more(min([count, *ahead]))
+        self._step += granted
+        return granted

@@ -40,14 +40,14 @@ def hardness(augmented: Float[Tensor, "b 3"], original: Float[Tensor, "b 3"]) ->
     return augmented / original
 
 
-def hardness_loss(ratio: Float[Tensor, "b 3"], beta: float, tolerance: float) -> Tensor:
+def hardness_loss(ratio: Float[Tensor, "b 3"], beta: float | Tensor, tolerance: float | Tensor) -> Tensor:
     """(h - beta)^2 where |h - beta| > tolerance, else 0; the mean over all (released form of Eq. 9)."""
     excess = ratio - beta
     return torch.where(excess.abs() > tolerance, excess.square(), 0.0).mean()
 
 
 def relative_hardness_loss(
-    augmented: Float[Tensor, " b"], original: Float[Tensor, " b"], beta: float
+    augmented: Float[Tensor, " b"], original: Float[Tensor, " b"], beta: float | Tensor
 ) -> Float[Tensor, " b"]:
     """|1 - exp(L(X') - beta L(X))| for each pose (Eq. 9 as printed).
 
@@ -58,25 +58,27 @@ def relative_hardness_loss(
     return (1 - capped.exp() * (1 + exponent - capped)).abs()
 
 
-def angle_range_loss(angle_change: Float[Tensor, "b 15"], mean: float, width: float) -> Tensor:
+def angle_range_loss(angle_change: Float[Tensor, "b 15"], mean: float | Tensor, width: float | Tensor) -> Tensor:
     """(m - mean)^2 where the pose's mean angle change m leaves mean +- width, else 0; the mean (released Eq. 10)."""
     excess = angle_change.mean(1) - mean
     return torch.where(excess.abs() > width, excess.square(), 0.0).mean()
 
 
-def length_limit_loss(ratio: Float[Tensor, "b 9"], limit: float) -> Tensor:
+def length_limit_loss(ratio: Float[Tensor, "b 9"], limit: float | Tensor) -> Tensor:
     """ratio^2 where |ratio| > limit, else 0; the mean over all (released Eq. 10)."""
     return torch.where(ratio.abs() > limit, ratio.square(), 0.0).mean()
 
 
-def rectified_loss(change: Float[Tensor, "b ..."], threshold: float) -> Tensor:
+def rectified_loss(change: Float[Tensor, "b ..."], threshold: float | Tensor) -> Tensor:
     """|g|^2 of a pose where the mean of |g| over its elements exceeds the threshold, else 0; the mean (Eq. 10 as
     printed, with the mean taken of absolute values)."""
     flat = change.flatten(1)
     return torch.where(flat.abs().mean(1) > threshold, flat.square().sum(1), 0.0).mean()
 
 
-def square_error(pred: Float[Tensor, "b 16 3"], target: Float[Tensor, "b 16 3"], unit: float) -> Float[Tensor, " b"]:
+def square_error(
+    pred: Float[Tensor, "b 16 3"], target: Float[Tensor, "b 16 3"], unit: float | Tensor
+) -> Float[Tensor, " b"]:
     """Mean square distance of the joints of each pose, in units of ``unit`` metres squared (L_P of Eq. 9)."""
     return ((pred - target) / unit).square().sum(-1).mean(-1)
 

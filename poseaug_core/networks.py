@@ -28,9 +28,15 @@ class Networks:
 
     @classmethod
     def make(
-        cls, config: Config, source: Poses, progress: Callable[[float, str], bool | None] | None = None
+        cls,
+        config: Config,
+        source: Poses,
+        device: torch.device,
+        progress: Callable[[float, str], bool | None] | None = None,
     ) -> Networks:
-        """New networks from config.seed on the source's device; torch's global generator is left as it was."""
+        """New networks from config.seed on a device; torch's global generator is left as it was."""
+        # Only evolution reads the source's columns, where they are.
+        source = source.to(device) if config.augmentation == "evolution" else source
         parts, judges = judged_skeleton(config).parts, judges_2d(config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -40,7 +46,7 @@ class Networks:
             d3d, d2d = PartKCS(parts or None, mixed=config.precision == "bfloat16"), Pose2D()
         made = cls(augmentor, d3d if parts else None, d2d if judges else None, estimator)
         for network in made.named().values():
-            network.to(source.xyz.device).train()
+            network.to(device).train()
         return made
 
     def named(self) -> dict[str, nn.Module]:

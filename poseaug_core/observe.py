@@ -31,16 +31,17 @@ class Probe:
     size: int
 
     @classmethod
-    def choose(cls, source: Poses, networks: Networks, size: int, crowd: int, seed: int) -> Probe:
+    def choose(cls, source: Poses, networks: Networks, size: int, crowd: int, seed: int, device: torch.device) -> Probe:
         """Rows spread evenly over the source, those followed in full spread evenly as well."""
-        rows = source.spread(max(crowd, size)).to(source.xyz.device)
+        rows = source.spread(max(crowd, size))
         size = min(size, len(rows))
         first = torch.linspace(0, len(rows) - 1, size).round().long()
         rest = torch.ones(len(rows), dtype=torch.bool)
         rest[first] = False
-        generator = torch.Generator(source.xyz.device).manual_seed(seed)
+        generator = torch.Generator(device).manual_seed(seed)
         chosen = torch.cat((rows[first], rows[rest]))
-        return cls(source.take(chosen), networks.augmentor.draw(chosen, generator), size)
+        poses = source.take(chosen.to(source.xyz.device)).to(device)
+        return cls(poses, networks.augmentor.draw(chosen.to(device), generator), size)
 
 
 @torch.no_grad()

@@ -98,8 +98,8 @@ class Schedule:
     def _stage(self, position: Position) -> str:
         return self.stages(position.phase, position.epoch)[position.stage]
 
-    def advance(self, position: Position, kept: int) -> Position:
-        """The position after one iteration."""
-        augmented = position.augmented + (self._stage(position) in ("warm-up", "augment"))
-        after = replace(position, step=position.step + 1, iteration=position.iteration + 1, augmented=augmented)
+    def advance(self, position: Position, kept: int, count: int = 1) -> Position:
+        """The position after ``count`` iterations, all of the stage it stands in."""
+        augmented = position.augmented + count * (self._stage(position) in ("warm-up", "augment"))
+        after = replace(position, step=position.step + count, iteration=position.iteration + count, augmented=augmented)
         return self._settle(after, kept)

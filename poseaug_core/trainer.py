@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from poseaug_core.capture import LENGTHS, make_captured
 from poseaug_core.config import Config, scheduled
 from poseaug_core.controls import Controls, changes
 from poseaug_core.device import choose_device, memory_held
+from poseaug_core.dials import Dials
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.estimators.own import is_own
@@ -21,6 +25,7 @@ from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
+from poseaug_core.resident import Resident
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import Snapshot
 from poseaug_core.updates import Updates, under
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 #: The evaluation that picks the best checkpoint: never a cross-dataset set.
 BEST_BY = "source_test/poseaug16/mpjpe"
+#: Stages whose iterations augment, each with its turn of the discriminators.
+AUGMENTING = ("warm-up", "augment")
 
 
 class Trainer:
@@ -42,20 +49,23 @@ class Trainer:
         progress(share, text): told of what takes long, returns False to cancel (raises Cancelled).
         """
         self.config, self.device = config, choose_device(config.device)
-        self.source = data.source.to(self.device)
         self.test_sets = {"source_test": data.source_test} | dict(data.cross)
         self.test_sets = {name: poses.to(self.device) for name, poses in self.test_sets.items()}
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        self.networks = Networks.make(config, self.source, progress)
+        self.networks = Networks.make(config, data.source, self.device, progress)
         if config.estimator_weights and weights:
             _load_weights(self.networks.estimator, config)
         self.updates = Updates(config, self.networks, self.generator, self.device)
-        self.schedule = Schedule(config, len(self.source))
+        self.captured = make_captured(self.device, self.generator, config.capture == "auto", self.updates.forget)
+        self.schedule = Schedule(config, len(data.source))
         self.position = self.schedule.start()
+        self.iteration = torch.zeros((), dtype=torch.long, device=self.device)  # position.iteration, for the device
+        self.dials = Dials(self.device)
         templates = data.templates.to(self.device) if config.swap_bone_lengths else None
         extra = None if data.extra is None else data.extra.to(self.device)
-        self.epoch = Epoch(self.source, templates, self.schedule.batch, extra)
-        self.probe = Probe.choose(self.source, self.networks, config.probe_size, config.crowd_size, config.seed)
+        self.epoch = Epoch(Resident(data.source, self.device), templates, self.schedule.batch, extra)
+        sizes = (config.probe_size, config.crowd_size, config.seed)
+        self.probe = Probe.choose(data.source, self.networks, *sizes, self.device)
         self.controls = config.controls
         self.best = float("inf")
         self.stale = True  # whether the estimator has changed since it was last evaluated
@@ -70,40 +80,84 @@ class Trainer:
 
     def step(self, controls: Controls) -> None:
         """The iteration at ``position``, then move on. controls may have None: schedules are resolved here."""
-        at, epoch, updates = self.position, self.epoch, self.updates
-        stage = self.schedule.stages(at.phase, at.epoch)[at.stage]
-        now = scheduled(self.config, controls, at.phase, at.epoch)
-        if at.iteration == 0:
-            self._begin(stage)
-        if stage in ("warm-up", "augment"):
-            made = updates.augmentor(*epoch.swapped(at.iteration), now, feedback=stage == "augment")
-            if stage == "augment":
-                epoch.collect(at.iteration, made, self.config.keep_rule)
-            if now.learn_discriminators and at.augmented % now.discriminator_interval == 0:
-                updates.discriminators(*epoch.judged(at.iteration, self.config.extra_share), made, now)
-            learned = self.config.augmentation == "poseaug"
-            self.stale |= learned and stage == "augment" and self.config.feedback_statistics == "updated"
-        elif now.learn_estimator:
-            if stage == "estimate mixed":
-                xyz, uv = epoch.mixed(at.iteration, self.config.augmented_share)
-            elif stage == "estimate augmented":
-                xyz, uv = epoch.augmented(at.iteration)
-            else:
-                xyz, uv, _ = epoch.real(at.iteration)
-            updates.estimator(uv, xyz, now, stage.replace("estimate", "estimator").replace(" ", "_"))
-            self.stale = True
+        stage = self._begin(controls)
+        self._iterate(stage, self._judges(stage, 0))
         self._advance(stage)
 
-    def _begin(self, stage: str) -> None:
-        if stage != "estimate augmented":
-            self.epoch.begin_pass(self.generator, swap=stage in ("warm-up", "augment"))
+    def steps(self, controls: Controls, more: Callable[[int], int]) -> None:
+        """As ``step``, with as many iterations after it as can go in one replay and more(count) grants; never past
+        a recording, an evaluation or the end of a stage."""
+        stage = self._begin(controls)
+        kinds = [self._kind(stage, ahead) for ahead in range(self._until_next(stage))]
+        count = self.captured.together(kinds)
+        count = count if count == 1 else 1 + more(count - 1)
+        works = [partial(self._iterate, stage, self._judges(stage, ahead)) for ahead in range(count)]
+        self.captured.run(kinds[:count], works)
+        self._advance(stage, count)
 
-    def _advance(self, stage: str) -> None:
-        last = self.position.iteration + 1 == self.schedule.iterations(stage, len(self.epoch.kept))
-        if stage == "augment" and last:
-            self.epoch.end_collection(self.generator)
-            self.updates.meter.add("kept", self.epoch.usable.float().mean())
-        before, self.position = self.position, self.schedule.advance(self.position, len(self.epoch.kept))
+    def _until_next(self, stage: str) -> int:
+        """Iterations up to what has to be done between two of them, at most as many as one replay takes."""
+        at, config = self.position, self.config
+        every = [n for n in (config.snapshot_every, config.evaluate_iterations) if n]
+        left = self.schedule.iterations(stage, self.epoch.kept_length) - at.iteration
+        return min(LENGTHS[0], left, *(n - at.step % n for n in every))
+
+    def _kind(self, stage: str, ahead: int) -> Hashable:
+        """All that decides what an iteration does but for numbers on the device; None where that still changes."""
+        judges = self._judges(stage, ahead)
+        filling = judges and not self.updates.pools_full
+        return None if filling else (stage, judges, self.dials.switches, self.epoch.kept_length > 0)
+
+    def _begin(self, controls: Controls) -> str:
+        """Set what the iteration at ``position`` finds, on the host and on the device; its stage."""
+        at = self.position
+        stage = self.schedule.stages(at.phase, at.epoch)[at.stage]
+        if at.iteration == 0:
+            self.iteration.zero_()
+            if stage != "estimate augmented":
+                self.epoch.begin_pass(self.generator, swap=stage in AUGMENTING)
+        self.dials.turn(scheduled(self.config, controls, at.phase, at.epoch))
+        return stage
+
+    def _judges(self, stage: str, ahead: int) -> bool:
+        """Whether the discriminators learn in the iteration so many after ``position``'s, of the same stage."""
+        now = self.dials.turned
+        due = (self.position.augmented + ahead) % now.discriminator_interval == 0
+        return stage in AUGMENTING and now.learn_discriminators and due
+
+    def _iterate(self, stage: str, judges: bool) -> None:
+        """An iteration on the device alone: no host copy, and no number but those that are there already."""
+        at, epoch, updates, now = self.iteration, self.epoch, self.updates, self.dials
+        if stage in AUGMENTING:
+            made = updates.augmentor(*epoch.swapped(at), now, feedback=stage == "augment")
+            if stage == "augment":
+                epoch.collect(at, made, self.config.keep_rule)
+            if judges:
+                updates.discriminators(*epoch.judged(at, self.config.extra_share), made, now)
+        elif now.learn_estimator:
+            if stage == "estimate mixed":
+                xyz, uv = epoch.mixed(at, self.config.augmented_share)
+            elif stage == "estimate augmented":
+                xyz, uv = epoch.augmented(at)
+            else:
+                xyz, uv, _ = epoch.real(at)
+            updates.estimator(uv, xyz, now, stage.replace("estimate", "estimator").replace(" ", "_"))
+        updates.meter.sum_up()
+        at.add_(1)
+
+    def _advance(self, stage: str, count: int = 1) -> None:
+        """Move on by ``count`` iterations of the stage, and do what ends with it."""
+        before, epoch = self.position, self.epoch
+        if stage in AUGMENTING:
+            learned = self.config.augmentation == "poseaug"
+            self.stale |= learned and stage == "augment" and self.config.feedback_statistics == "updated"
+        else:
+            self.stale |= self.dials.learn_estimator
+        if stage == "augment" and before.iteration + count == self.schedule.iterations(stage, epoch.kept_length):
+            epoch.end_collection(self.generator)
+            self.updates.meter.add("kept", epoch.usable.float().mean())
+            self.updates.meter.sum_up()
+        self.position = self.schedule.advance(before, epoch.kept_length, count)
         if self.position.phase != before.phase:
             self.updates.restart_estimator_optimiser()
 
@@ -134,8 +188,11 @@ class Trainer:
                 run.log_controls(self.position.step, steered)
                 self.controls = controls
             before = self.position
-            self.step(controls)
-            clock.tick()
+            if self.captured.at_work:
+                self.steps(controls, live.more)
+            else:
+                self.step(controls)
+            clock.tick(self.position.step - before.step)
             live.report(self._status(live, "running", before, clock))
             self.owed = self._due("evaluate", before)
             if self.position.step % self.config.snapshot_every == 0 or self.position.phase == "done":
@@ -212,11 +269,11 @@ class Trainer:
         phases = {"pretrain": self.schedule.pretrain_epochs, "poseaug": self.config.epochs}
         stage = self.schedule.stages(at.phase, at.epoch)[at.stage] if at.phase in phases else ""
         # As many pairs as the last epoch kept; before the first, all of them.
-        left = self.schedule.left(self.position, len(self.epoch.kept) or len(self.epoch.usable))
+        left = self.schedule.left(self.position, self.epoch.kept_length or len(self.epoch.usable))
         return replace(
             live.status,
             state=state,
-            message="",
+            message=self.captured.why,
             phase=at.phase,
             stage=stage,
             step=self.position.step,
@@ -262,6 +319,7 @@ class Trainer:
         self.updates.load_state(tensors, meta["counts"])
         self.epoch.load_state(under(tensors, "epoch"))
         self.position = Position(**meta["position"])
+        self.iteration.fill_(self.position.iteration)
         self.controls, self.steered = Controls(**meta["controls"]), Controls(**meta["steered"])
         self.best, self.stale, self.owed = meta["best"], meta["stale"], meta["owed"]
 
@@ -284,8 +342,8 @@ class _Clock:
     def restart(self) -> None:
         self.last = time.monotonic()
 
-    def tick(self) -> None:
+    def tick(self, iterations: int) -> None:
         now = time.monotonic()
         took, self.last = max(now - self.last, 1e-6), now
         keep = 0.5 ** (took / 2.0) if self.rate else 0.0
-        self.rate = keep * self.rate + (1 - keep) / took
+        self.rate = keep * self.rate + (1 - keep) * iterations / took

@@ -16,7 +16,7 @@ from poseaug_core import losses
 from poseaug_core.adam import Adam
 from poseaug_core.augmentor import Augmented
 from poseaug_core.config import Config
-from poseaug_core.controls import Controls
+from poseaug_core.dials import Dials
 from poseaug_core.history_pool import HistoryPool
 from poseaug_core.layers import frozen, kept_statistics
 from poseaug_core.meter import Meter
@@ -26,7 +26,8 @@ from poseaug_core.networks import Networks
 class Updates:
     """The updates and the optimisers, pools and generator they draw on.
 
-    generator: every random number of a step comes from it. controls are passed resolved (no None).
+    generator: every random number of a step comes from it. Nothing of a step goes to or comes from the host, and every
+    tensor that lasts stays in its place, so that a step can be recorded on a GPU (capture.py).
     """
 
     def __init__(self, config: Config, networks: Networks, generator: Generator, device: torch.device):
@@ -34,11 +35,23 @@ class Updates:
         self.optimisers = {name: Adam(network.parameters()) for name, network in networks.named().items()}
         self.pool3d = HistoryPool(config.pool_size, 16, 3, device=device)
         self.pool2d = HistoryPool(config.pool_size, 16, 2, device=device)
-        self.meter = Meter()
+        self.meter = Meter(device)
 
     def restart_estimator_optimiser(self) -> None:
         """A new Adam for the estimator, as PoseAug starts after pre-training."""
-        self.optimisers["estimator"] = Adam(self.networks.estimator.parameters())
+        self.optimisers["estimator"].restart()
+
+    def forget(self) -> None:
+        """Drop the gradients and notes of an update that broke off."""
+        self.meter.forget()
+        for network in self.networks.named().values():
+            network.zero_grad(set_to_none=True)
+
+    @property
+    def pools_full(self) -> bool:
+        """Of the discriminators that there are."""
+        pools = {"d3d": self.pool3d, "d2d": self.pool2d}
+        return all(pool.full for name, pool in pools.items() if name in self.networks.named())
 
     def augmentor(
         self,
@@ -46,7 +59,7 @@ class Updates:
         xyz: Float[Tensor, "b 16 3"],
         uv: Float[Tensor, "b 16 2"],
         camera: Float[Tensor, "b 9"],
-        controls: Controls,
+        controls: Dials,
         feedback: bool,
     ) -> Augmented:
         """Augment a batch, the source's ``rows``, and update the augmentor if it is one that learns (Eq. 9-12).
@@ -69,7 +82,7 @@ class Updates:
                 self.meter.add(f"loss/{name}", value)
         return Augmented(**{name: value.detach() for name, value in vars(made).items()})
 
-    def _adversarial(self, made: Augmented, controls: Controls) -> dict[str, Tensor]:
+    def _adversarial(self, made: Augmented, controls: Dials) -> dict[str, Tensor]:
         """Eq. 12 from the augmentor's side, for the discriminators that there are."""
         scale = losses.GAN_SCALE[self.config.gan_scale]
         judged = {"d3d": (made.ba, "adversarial3d"), "d2d": (made.uv_rt, "adversarial2d")}
@@ -81,7 +94,7 @@ class Updates:
                 terms[term] = getattr(controls, f"weight_{term}") * loss
         return terms
 
-    def _regulariser(self, made: Augmented, controls: Controls) -> dict[str, Tensor]:
+    def _regulariser(self, made: Augmented, controls: Dials) -> dict[str, Tensor]:
         """Eq. 10, released or as printed."""
         if self.config.regulariser == "range":
             angle = losses.angle_range_loss(made.angle_change, controls.range_mean, controls.range_width)
@@ -91,7 +104,7 @@ class Updates:
             length = losses.rectified_loss(made.length_ratio, controls.threshold_bl)
         return {"range_ba": controls.weight_range * angle, "limit_bl": controls.weight_limit * length}
 
-    def _feedback(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Controls) -> dict[str, Tensor]:
+    def _feedback(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Dials) -> dict[str, Tensor]:
         """Eq. 9, released (hardness of BA and of RT poses kept near beta) or as printed (of RT poses alone).
 
         Two thirds of the step's arithmetic. The estimator is in train mode with its weights frozen.
@@ -116,7 +129,7 @@ class Updates:
         loss = losses.relative_hardness_loss(harder, easier, controls.beta).mean()
         return {"feedback": controls.weight_feedback * loss}
 
-    def discriminators(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Controls) -> None:
+    def discriminators(self, xyz: Tensor, uv: Tensor, made: Augmented, controls: Dials) -> None:
         """Update the discriminators that there are, on real (b, 16, 3) and (b, 16, 2) against pooled augmented poses
         (Eq. 12)."""
         pairs = {"d3d": (xyz, made.ba, self.pool3d), "d2d": (uv, made.uv_rt, self.pool2d)}
@@ -132,9 +145,7 @@ class Updates:
             self.meter.add(f"accuracy/{name}_real", (real_score.detach() > 0.5).float().mean())
             self.meter.add(f"accuracy/{name}_fake", (fake_score.detach() < 0.5).float().mean())
 
-    def estimator(
-        self, uv: Float[Tensor, "b 16 2"], xyz: Float[Tensor, "b 16 3"], controls: Controls, name: str
-    ) -> None:
+    def estimator(self, uv: Float[Tensor, "b 16 2"], xyz: Float[Tensor, "b 16 3"], controls: Dials, name: str) -> None:
         """Update the estimator on pairs (Eq. 8); name is the loss's in the log."""
         loss = losses.pose_loss(self._estimate(uv), xyz - xyz[:, :1])
         self._descend("estimator", loss, controls.lr_estimator)
@@ -156,8 +167,9 @@ class Updates:
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
             tensors |= {f"optimiser.{name}.{key}": value for key, value in self.optimisers[name].state().items()}
         tensors |= {"pool3d": self.pool3d.poses, "pool2d": self.pool2d.poses}
-        tensors |= {f"meter.{name}": value for name, value in self.meter.sums.items()}
-        return tensors, {"pools": [self.pool3d.filled, self.pool2d.filled], "meter": self.meter.counts}
+        sums, counts = self.meter.state()
+        tensors |= {f"meter.{name}": value.clone() for name, value in sums.items()}
+        return tensors, {"pools": [self.pool3d.filled, self.pool2d.filled], "meter": counts}
 
     def load_state(self, tensors: dict[str, Tensor], counts: dict[str, Any]) -> None:
         for name, network in self.networks.named().items():
@@ -165,10 +177,8 @@ class Updates:
             self.optimisers[name].load_state(under(tensors, f"optimiser.{name}"))
         self.generator.set_state(tensors["generator"].cpu())
         for name, filled in zip(("pool3d", "pool2d"), counts["pools"], strict=True):
-            pool = getattr(self, name)
-            pool.poses, pool.filled = tensors[name].to(self.device).clone(), filled
-        self.meter.sums = {name: value.to(self.device) for name, value in under(tensors, "meter").items()}
-        self.meter.counts = dict(counts["meter"])
+            getattr(self, name).load(tensors[name], filled)
+        self.meter.load_state(under(tensors, "meter"), counts["meter"])
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -176,6 +186,6 @@ def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
 
 
-def _hardness_term(name: str, ratio: Tensor, controls: Controls) -> Tensor:
+def _hardness_term(name: str, ratio: Tensor, controls: Dials) -> Tensor:
     beta, tolerance = getattr(controls, f"beta_{name}"), getattr(controls, f"tolerance_{name}")
     return getattr(controls, f"weight_feedback_{name}") * losses.hardness_loss(ratio, beta, tolerance)

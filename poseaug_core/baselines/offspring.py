@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -14,6 +15,7 @@ from poseaug_core.augmentor import Augmented
 from poseaug_core.baselines.limbs import trunk_frames
 from poseaug_core.baselines.rotations import axis_angle, quaternion
 from poseaug_core.geometry import project, rigid
+from poseaug_core.indices import indices
 from poseaug_core.poses import Poses
 from poseaug_core.skeleton import HUMAN16
 
@@ -74,8 +76,8 @@ class Evolved:
         bl = HUMAN16.joints(other_direction * other_length[..., None]) + root
         angle, place = axis_angle(quaternion(turn)) * apply_rt, child[:, 0] if apply_rt else xyz[:, 0]
         rt = rigid(bl - root, angle, place)
-        groups = torch.as_tensor(HUMAN16.length_groups, device=xyz.device)
-        members = torch.bincount(groups)
+        groups = indices(tuple(HUMAN16.length_groups.tolist()), xyz.device)
+        members = indices(tuple(np.bincount(HUMAN16.length_groups).tolist()), xyz.device)
         ratio = xyz.new_zeros(len(xyz), len(members)).index_add(1, groups, other_length / length - 1) / members
         change = 1 - (direction * other_direction).sum(-1)
         residual = other_direction - direction

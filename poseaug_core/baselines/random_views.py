@@ -17,6 +17,7 @@ from poseaug_core.augmentor import Augmented, stretch_bones, turn_bones
 from poseaug_core.baselines.limbs import LIMBS
 from poseaug_core.baselines.rotations import about, after, axis_angle
 from poseaug_core.geometry import project, rigid
+from poseaug_core.indices import indices
 from poseaug_core.ranges import RANDOM_VIEWS, RandomRanges
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
@@ -56,7 +57,7 @@ class RandomAugmentor:
         # stretch_bones squashes what it is given to +-0.2; the inverse makes the ratio uniform.
         ratio = (how.random_length / 0.2 * ratio * apply_bl).atanh()
         bl, length_ratio = stretch_bones(ba, ratio, False, self.skeleton)
-        pitch, roll = (tilt * torch.tensor((how.random_pitch, how.random_roll)).to(xyz)).deg2rad().unbind(1)
+        pitch, roll = (tilt[:, 0] * how.random_pitch).deg2rad(), (tilt[:, 1] * how.random_roll).deg2rad()
         turn = after(about(2, roll), after(about(0, pitch), about(1, (how.random_yaw * yaw[:, 0]).deg2rad())))
         turn = axis_angle(turn) * apply_rt
         translation = xyz[:, 0]
@@ -74,8 +75,7 @@ class RandomAugmentor:
         """What turn_bones adds to unit bones so that limbs turn by normal angles, to any side."""
         bones = F.normalize(self.skeleton.bones(xyz), dim=-1)
         across = F.normalize(torch.linalg.cross(bones, side), dim=-1)
-        limbs = torch.zeros_like(angle)
-        limbs[:, list(LIMBS)] = self.settings.random_angle
+        limbs = torch.zeros_like(angle).index_fill_(1, indices(LIMBS, angle.device), self.settings.random_angle)
         angle = (limbs * angle).deg2rad()[..., None]
         return bones * (angle.cos() - 1) + across * angle.sin()
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
+from poseaug_core.indices import indices
 from poseaug_core.layers import BatchNorm, dropout, rectified_dropout
 from poseaug_core.skeleton import HUMAN16
 
@@ -188,13 +189,13 @@ class Network(nn.Module):
         x = self.data_bn(uv.transpose(0, 1).flatten(1)).unflatten(1, (-1, 2)).transpose(0, 1)
         for layer in self.st_gcn_networks:
             x = layer(x, self.joint_links, generator)
-        part = torch.stack([x[joints].amax(0) for joints in self.parts])
+        part = torch.stack([x[indices(tuple(joints), x.device)].amax(0) for joints in self.parts])
         for layer in self.st_gcn_pool:
             part = layer(part, self.part_links, generator)
         body = rectified_dropout(self.conv4[0](part.amax(0)), self.conv4[1], DROPOUT_BODY, generator)
         part = torch.cat((body.expand_as(part), part), dim=-1)
         part = rectified_dropout(self.conv2[0](part), self.conv2[1], DROPOUT_OUT, generator)
-        x = self.non_local(torch.cat((x, part[self.part_of]), dim=-1))
+        x = self.non_local(torch.cat((x, part[indices(tuple(self.part_of), x.device)]), dim=-1))
         return self.fcn["1"](dropout(x, DROPOUT_OUT, generator))
 
 
