@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from pyqtgraph.functions import arrayToQPolygonF
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QWidget
@@ -212,7 +213,7 @@ class Columns(QWidget):
         painter.save()
         painter.setClipRect(plot)
         painter.setPen(QPen(colour(theme.text, 0.35), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawPoints([QPointF(float(a), float(b)) for a, b in zip(x[:600], y[:600], strict=True)])
+        painter.drawPoints(arrayToQPolygonF(x[:600], y[:600]))
         painter.restore()
         if mark is not None:
             row = min(self.row, len(points) - 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from pyqtgraph.functions import arrayToQPolygonF
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPen
 
 from poseaug_core.skeleton import Skeleton
 from poseaug_studio.plotting import RIGHT, colour, colour_image, draw_text
@@ -60,9 +61,9 @@ def paint_density(painter: QPainter, heights: np.ndarray, plot: tuple[float, flo
     """A density of scores: heights in pixels above base, between the plot's left and right."""
     left, right = plot
     x = left + (np.arange(len(heights)) + 0.5) / len(heights) * (right - left)
-    points = [QPointF(float(a), float(base - b)) for a, b in zip(x, heights, strict=True)]
+    outline = np.concatenate((x[:1], x, x[-1:])), np.concatenate(([base], base - heights, [base]))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour(ink, 0.28))
-    painter.drawPolygon(QPolygonF([QPointF(points[0].x(), base), *points, QPointF(points[-1].x(), base)]))
+    painter.drawPolygon(arrayToQPolygonF(*outline))
     painter.setPen(QPen(colour(ink), 1.3))
-    painter.drawPolyline(QPolygonF(points))
+    painter.drawPolyline(arrayToQPolygonF(x, base - heights))

@@ -17,6 +17,8 @@ from poseaug_studio.theme import Theme
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
+#: Fonts made so far: one made anew for each text would be looked up anew.
+_FONTS: dict[tuple[str, float, bool], QFont] = {}
 
 
 class PlotPanel(QWidget):
@@ -55,6 +57,13 @@ class PlotPanel(QWidget):
 
 def plot_font(base: QFont, scale: float = 1.0, bold: bool = False) -> QFont:
     """The widget's font at a scale, with digits of equal width, so that numbers do not dance."""
+    key = (base.key(), scale, bold)
+    if key not in _FONTS:
+        _FONTS[key] = _made_font(base, scale, bold)
+    return _FONTS[key]
+
+
+def _made_font(base: QFont, scale: float, bold: bool) -> QFont:
     font = QFont(base)
     if base.pointSizeF() > 0:
         font.setPointSizeF(base.pointSizeF() * scale)

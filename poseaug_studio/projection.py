@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -124,8 +124,15 @@ class ProjectionStrip(QWidget):
             self.update()
 
     def present(self, snapshot: Snapshot | None, row: int, look: Look) -> None:
-        self._shown = snapshot and (snapshot, row, look)
-        self.update()
+        """Show a probe pose; a column that shows what it did is not painted again."""
+        before, self._shown = self._shown, snapshot and (snapshot, row, look)
+        still = self.whole and before is not None and snapshot is not None and before[2] == look
+        # Of scores the colours may change where the pose does not; close up, all columns move with one.
+        still &= look.colouring != "score"
+        for index, (left, wide) in enumerate(columns(self.width())):
+            drawn = slice(max(index - 1, 0), index + 1)  # with the ghost of the stage before
+            if not still or not _same_poses(before, self._shown, drawn):
+                self.update(QRect(left, 0, wide, self.height()))
 
     def _frame(self, stages: np.ndarray, card: QRectF) -> tuple[np.ndarray, float]:
         """Centre in image coordinates and pixels per unit of what the cards show, the same for all stages (4, j, 2)."""
@@ -143,6 +150,8 @@ class ProjectionStrip(QWidget):
         whole.addRoundedRect(QRectF(0, -ROUND, self.width(), self.height() + ROUND), ROUND, ROUND)
         painter.fillPath(whole, QColor(self._theme.surface))
         for index, (left, wide) in enumerate(columns(self.width())):
+            if not event.region().intersects(QRect(left - GAP, 0, wide + GAP, self.height())):
+                continue
             painter.fillRect(QRectF(left, 0, wide, 1), QColor(self._theme.line))
             if index:
                 painter.fillRect(QRectF(left - GAP, 0, GAP, self.height()), QColor(self._theme.line))
@@ -175,12 +184,11 @@ class ProjectionStrip(QWidget):
         room = card.adjusted(5, 5, -5, -5)
         ahead = snapshot.xyz[:, row, :, 2] > NEAR
         if index and look.ghost:
-            ghost = paint(ghost_colour(index, self._theme, look), 0.5)
-            colours = [ghost] * self._skeleton.bone_count
-            self._paint_limbs(painter, place(stages[index - 1]), ahead[index - 1], colours, thick * 0.5, room)
+            colours = np.tile(ghost_colour(index, self._theme, look), (self._skeleton.bone_count, 1))
+            self._paint_limbs(painter, place(stages[index - 1]), ahead[index - 1], colours, 0.5, thick * 0.5, room)
         bones, _ = limb_colours(snapshot, row, STAGES[index], self._skeleton, self._theme, look)
         points = place(uv)
-        self._paint_limbs(painter, points, ahead[index], [paint(colour) for colour in bones], thick, room)
+        self._paint_limbs(painter, points, ahead[index], bones, 1.0, thick, room)
         head = points[self._skeleton.names.index("head")] if "head" in self._skeleton.names else None
         if head is not None and ahead[index][self._skeleton.names.index("head")]:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -195,18 +203,32 @@ class ProjectionStrip(QWidget):
             painter.drawEllipse(held, thick + 1.2, thick + 1.2)
 
     def _paint_limbs(
-        self, painter: QPainter, points: np.ndarray, ahead: np.ndarray, colours: list[QColor], thick: float,
-        room: QRectF,
+        self, painter: QPainter, points: np.ndarray, ahead: np.ndarray, colours: np.ndarray, alpha: float,
+        thick: float, room: QRectF,
     ) -> None:  # fmt: skip
-        """Limbs up to the edge of ``room``; one with an end behind the camera has no projection and is left out."""
-        for (parent, child), colour in zip(self._skeleton.edges, colours, strict=True):
-            ends = clipped(points[parent], points[child], room) if ahead[parent] and ahead[child] else None
-            if ends is not None:
-                painter.setPen(QPen(colour, thick, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-                painter.drawLine(*ends)
+        """Limbs up to the edge of ``room``; one with an end behind the camera has no projection and is left out.
+
+        colours: (j-1, 3), floats 0..1; the limbs of one colour are drawn in one call.
+        """
+        edges = self._skeleton.edges
+        ends = points[edges]
+        inside = ((ends > room.topLeft().toTuple()) & (ends < room.bottomRight().toTuple())).all(axis=(1, 2))
+        for colour in np.unique(colours, axis=0):
+            lines = []
+            for bone in np.flatnonzero((colours == colour).all(axis=1) & ahead[edges].all(axis=1)).tolist():
+                shown = ends[bone] if inside[bone] else clipped(*ends[bone], room)
+                if shown is not None:
+                    lines.append(QLineF(*np.ravel(shown).tolist()))
+            painter.setPen(QPen(paint(colour, alpha), thick, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawLines(lines)
 
 
-def clipped(a: np.ndarray, b: np.ndarray, room: QRectF) -> tuple[QPointF, QPointF] | None:
+def _same_poses(before: tuple[Snapshot, int, Look], now: tuple[Snapshot, int, Look], stages: slice) -> bool:
+    """Whether two shown poses are the same at some stages; equal in the camera frame, they are so in the image."""
+    return np.array_equal(*(snapshot.xyz[stages, row] for snapshot, row, _ in (before, now)))
+
+
+def clipped(a: np.ndarray, b: np.ndarray, room: QRectF) -> tuple[np.ndarray, np.ndarray] | None:
     """The stretch of the line from a to b (2,) that lies within a rectangle (Liang and Barsky), None without any."""
     enter, leave, along = 0.0, 1.0, b - a
     for axis, low, high in ((0, room.left(), room.right()), (1, room.top(), room.bottom())):
@@ -216,7 +238,7 @@ def clipped(a: np.ndarray, b: np.ndarray, room: QRectF) -> tuple[QPointF, QPoint
             continue
         first, last = sorted(((low - a[axis]) / along[axis], (high - a[axis]) / along[axis]))
         enter, leave = max(enter, first), min(leave, last)
-    return (QPointF(*(a + enter * along)), QPointF(*(a + leave * along))) if enter <= leave else None
+    return (a + enter * along, a + leave * along) if enter <= leave else None
 
 
 def paint_inside(theme: Theme) -> QColor:
