@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
 from torch import Tensor
 
 from poseaug_core.errors import UserError
@@ -10,6 +13,13 @@ from poseaug_core.skeleton import HUMAN16
 
 #: Median distance of given from projected 2D, in half image widths, beyond which they cannot belong together.
 MAX_APART = 0.1
+#: Poses that are looked at together: what is derived of them takes several times their memory.
+BAND = 8192
+
+
+def bands(count: int, size: int = BAND) -> Iterator[slice]:
+    """Slices of at most ``size`` rows that make up ``count`` rows."""
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
@@ -34,14 +44,14 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
             f"{name}: cameras have shape {tuple(camera.shape)}, expected {(len(xyz), 9)}: focal 2, centre 2, "
             "radial 3, tangential 2 for every pose."
         )
-    for what, values in (("3D", xyz), ("2D", uv), ("camera", camera)):
-        bad = (~values.isfinite()).flatten(1).any(1)
-        if bad.any():
+    seen = _Seen(xyz, uv, camera)
+    for what, (count, first) in seen.bad.items():
+        if count:
             raise UserError(
-                f"{name}: {int(bad.sum())} of {len(bad)} poses have NaN or infinite {what} values (first: pose "
-                f"{int(bad.nonzero()[0])}); remove those rows and try again."
+                f"{name}: {count} of {len(xyz)} poses have NaN or infinite {what} values (first: pose {first}); remove "
+                "those rows and try again."
             )
-    size = (xyz - xyz[:, :1]).abs().amax((1, 2)).median().item()
+    size = seen.reach.median().item()
     if size > 10:
         unit = "millimetres, divide by 1000" if size > 300 else "centimetres, divide by 100"
         raise UserError(
@@ -53,26 +63,55 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
             f"{name}: half the poses reach less than {size:.3g} units from the pelvis, people reach about 1 metre; "
             "scale the 3D to metres."
         )
-    length = HUMAN16.lengths(xyz)
-    empty = (length < 1e-6).nonzero()
-    if len(empty):
-        row, bone = empty[0].tolist()
+    if seen.empty:
+        row, bone = seen.first_empty
         raise UserError(
-            f"{name}: {len(empty[:, 0].unique())} of {len(xyz)} poses have a bone of length 0 (first: pose {row}, "
+            f"{name}: {seen.empty} of {len(xyz)} poses have a bone of length 0 (first: pose {row}, "
             f"{HUMAN16.bone_names[bone]}); remove those rows or give each joint its own place."
         )
-    far = uv.abs().amax((1, 2)).median().item()
+    far = seen.reach2d.median().item()
     if far > 5:
         raise UserError(
             f"{name}: half the 2D poses reach {far:.0f}, normalised 2D stays near [-1, 1]; it looks like pixels: "
             "use u = 2 px / width - 1 and v = 2 py / width - height / width."
         )
-    behind = (xyz[..., 2] <= 0).flatten(1).any(1)
-    if behind.float().mean() > 0.5:
+    if seen.behind > 0.5 * len(xyz):
         raise UserError(
-            f"{name}: {int(behind.sum())} of {len(behind)} poses are not in front of the camera (z <= 0 m); "
+            f"{name}: {seen.behind} of {len(xyz)} poses are not in front of the camera (z <= 0 m); "
             "3D must be in the camera frame, z forward, with the root kept."
         )
+
+
+class _Seen:
+    """What one look at all poses, a band at a time, tells of them.
+
+    bad: of each column, how many rows hold numbers that are none, and the first. reach, reach2d: (n,) the largest
+    coordinate from the pelvis, and in 2D. empty: rows with a bone of no length; first_empty: a row and its bone.
+    """
+
+    def __init__(self, xyz: Tensor, uv: Tensor, camera: Tensor):
+        self.bad = {what: (0, 0) for what in ("3D", "2D", "camera")}
+        self.reach, self.reach2d = torch.empty(len(xyz)), torch.empty(len(xyz))
+        self.empty = self.behind = 0
+        self.first_empty = (0, 0)
+        for rows in bands(len(xyz)):
+            band = {"3D": xyz[rows], "2D": uv[rows], "camera": camera[rows]}
+            for what, values in band.items():
+                self._count(what, (~values.isfinite()).flatten(1).any(1), rows.start)
+            points = band["3D"]
+            self.reach[rows] = (points - points[:, :1]).abs().amax((1, 2))
+            self.reach2d[rows] = band["2D"].abs().amax((1, 2))
+            self.behind += int((points[..., 2] <= 0).any(1).sum())
+            empty = HUMAN16.lengths(points) < 1e-6
+            if not self.empty and empty.any():
+                row, bone = empty.nonzero()[0].tolist()
+                self.first_empty = rows.start + row, bone
+            self.empty += int(empty.any(1).sum())
+
+    def _count(self, what: str, bad: Tensor, start: int) -> None:
+        count, first = self.bad[what]
+        if bad.any():
+            self.bad[what] = count + int(bad.sum()), first if count else start + int(bad.nonzero()[0])
 
 
 def check_projection(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:

@@ -16,7 +16,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.poses import Poses
 from poseaug_core.readers import data_set, read_keypoints, read_poses
 from poseaug_core.readers.h36m import has_test_people, read_once
-from poseaug_core.readers.h36m import templates as released_templates
+from poseaug_core.readers.h36m_cameras import templates as released_templates
 from poseaug_core.readers.spec import parse_spec
 
 Progress = Callable[[float, str], bool]
@@ -128,10 +128,11 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
         found = read_keypoints(spec, rig=config.rig, seed=config.data_seed, progress=part)
         extra.append(found.uv)
         notes += [f"{found.name}: {note}" for note in found.notes]
-    templates = source.bone_templates()
     if data_set(config.source) == "h36m":
         templates = released_templates()
         notes.append("bone lengths are swapped with those of S1, S5, S6, S7 and S8, as in the released code")
+    else:
+        templates = source.bone_templates()
     return TrainingData(source, source_test, cross, templates, tuple(notes), torch.cat(extra) if extra else None)
 
 
@@ -147,7 +148,8 @@ def _test_people(source: str, progress: Progress | None) -> str:
 def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:
     """(training poses, test poses, what was done): every tenth clip, or the last tenth of the frames of a single one.
 
-    With two to nine clips the last one is held out. UserError for a set too small to part.
+    With two to nine clips the last one is held out. Both share the memory of poses, which must not be used any more.
+    UserError for a set too small to part.
     """
     clip, frame = poses.tag[:, 1], poses.tag[:, 2]
     clips = clip.unique()
@@ -166,7 +168,8 @@ def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:
             f"{poses.name} has {len(poses)} poses of one frame, too few to hold some out for testing; "
             "name a test set with --source-test."
         )
-    return poses.take(~test), replace(poses.take(test), name=f"{poses.name} held out"), note
+    train, held = poses.divided(test)
+    return train, replace(held, name=f"{poses.name} held out"), note
 
 
 def _part(progress: Progress | None, number: int, count: int) -> Progress | None:

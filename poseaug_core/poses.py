@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poseaug_core.checks import check_poses, check_projection
+from poseaug_core.checks import bands, check_poses, check_projection
 from poseaug_core.geometry import project
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
 TAGS = ("subject", "clip", "frame", "view")
+COLUMNS = ("xyz", "uv", "camera", "tag")
 
 
 @dataclass(frozen=True)
@@ -45,20 +46,40 @@ class Poses:
         return self.xyz - self.xyz[:, :1]
 
     def subjects(self) -> list[int]:
-        return sorted(set(self.tag[:, 0].tolist()))
+        return self.tag[:, 0].unique().tolist()
 
     def take(self, rows) -> Poses:
         """The poses at rows (indices, slice or mask), in that order."""
         rows = torch.as_tensor(rows, device=self.xyz.device) if not isinstance(rows, (slice, Tensor)) else rows
-        return replace(self, **{c: getattr(self, c)[rows] for c in ("xyz", "uv", "camera", "tag")})
+        return replace(self, **{c: getattr(self, c)[rows] for c in COLUMNS})
 
     def to(self, device) -> Poses:
-        return replace(self, **{c: getattr(self, c).to(device) for c in ("xyz", "uv", "camera", "tag")})
+        return replace(self, **{c: getattr(self, c).to(device) for c in COLUMNS})
+
+    def divided(self, second: Tensor) -> tuple[Poses, Poses]:
+        """The poses where ``second`` (n,) bool is false, and those where it is true, each in order.
+
+        Both are made in the memory of this set, which must not be used any more.
+        """
+        first, moved = (~second).nonzero()[:, 0], second.nonzero()[:, 0]
+        for name in COLUMNS:
+            column = getattr(self, name)
+            aside = column[moved]
+            for rows in bands(len(first)):
+                column[rows] = column[first[rows]]  # never from before what was written already
+            column[len(first) :] = aside
+        return self.take(slice(0, len(first))), self.take(slice(len(first), None))
 
     def bone_templates(self) -> Tensor:
         """(subjects, 15) metres: the mean bone lengths of each subject."""
-        lengths, subject = self.skeleton.lengths(self.xyz), self.tag[:, 0]
-        return torch.stack([lengths[subject == s].mean(0) for s in self.subjects()])
+        return torch.stack([self._lengths((self.tag[:, 0] == s).nonzero()[:, 0]).mean(0) for s in self.subjects()])
+
+    def _lengths(self, rows: Tensor) -> Tensor:
+        """(rows, 15) metres: bone lengths of these poses."""
+        lengths = torch.empty(len(rows), self.skeleton.bone_count, device=rows.device)
+        for band in bands(len(rows)):
+            lengths[band] = self.skeleton.lengths(self.xyz[rows[band]])
+        return lengths
 
     def spread(self, count: int) -> Tensor:
         """Row numbers of ``count`` poses spread evenly over the set (fewer if it is smaller)."""
@@ -72,13 +93,19 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses", notes=()) -> P
     non-finite numbers, pixels instead of normalised 2D, millimetres instead of metres, columns of
     different length, poses behind the camera, and 2D that is not where the camera projects the 3D.
     """
-    to = lambda a, t=torch.float32: torch.as_tensor(np.ascontiguousarray(a)).to(t)  # noqa: E731
-    xyz, camera = to(xyz), to(camera)
+    xyz, camera = _column(xyz), _column(camera)
     if uv is None:
-        check_poses(xyz, torch.zeros_like(xyz[..., :2]), camera, name)
-        uv = project(xyz, camera)
-    uv = to(uv) if not isinstance(uv, Tensor) else uv.float()
-    tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else to(tag, torch.int32)
+        check_poses(xyz, torch.zeros(1, 1, 1).expand(*xyz.shape[:2], 2), camera, name)
+        uv = torch.empty(*xyz.shape[:2], 2)
+        for rows in bands(len(xyz)):
+            uv[rows] = project(xyz[rows], camera[rows])
+    uv = _column(uv)
+    tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else _column(tag, torch.int32)
     check_poses(xyz, uv, camera, name)
     check_projection(xyz, uv, camera, name)
     return Poses(xyz, uv, camera, tag, tuple(map(str, clips)), name, tuple(notes))
+
+
+def _column(values, kind: torch.dtype = torch.float32) -> Tensor:
+    """A tensor of its own or shared with the array, which is not copied where it need not be."""
+    return torch.as_tensor(np.require(values, requirements="CW")).to(kind)

@@ -9,6 +9,8 @@ from the pelvis, is known. Object arrays are read as safe_pickle does, which run
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -17,9 +19,9 @@ import numpy as np
 from poseaug_core.errors import UserError
 from poseaug_core.poses import TAGS, Poses, make_poses
 from poseaug_core.readers.dhp import from_test_3dhp
-from poseaug_core.readers.hdf5_file import SIGNATURE, open_hdf5
+from poseaug_core.readers.hdf5_file import SIGNATURE, Hdf5File, open_hdf5
 from poseaug_core.readers.joints import BY_COUNT, sixteen
-from poseaug_core.readers.npz_file import explained, open_npz
+from poseaug_core.readers.npz_file import NpzFile, explained, open_npz
 from poseaug_core.readers.safe_pickle import plain_texts
 from poseaug_core.storage import replacing
 
@@ -37,36 +39,50 @@ def read_arrays(path: str | Path, name: str | None = None, joints: str = "") -> 
     make_poses refuses. Missing tags become zeros, missing frame numbers the row numbers.
     """
     path = Path(path)
-    columns = _columns(path)
-    for key, column in columns.items():
-        if column is not None and not isinstance(column, np.ndarray):
+    with _opened(path) as file:
+        there = file.promised(*NEEDED, *TAGS, "clips", "notes")
+        missing = [key for key in NEEDED if key not in there]
+        numbers = [key for key in NEEDED if key in there and not missing and _is_numeric(there[key])]
+        columns = file.read(*(key for key in there if key not in numbers))
+        for key, column in columns.items():
+            if not isinstance(column, np.ndarray):
+                raise UserError(
+                    f"{path}: {key} is a {type(column).__name__}, it needs an array; save plain numeric arrays."
+                )
+        if missing == ["cam"] and _is_test_3dhp(columns):
+            return from_test_3dhp(columns["pose3d"], columns["pose2d"], path)
+        if missing:
             raise UserError(
-                f"{path}: {key} is a {type(column).__name__}, it needs an array; save plain numeric arrays."
+                f"{path}: {', '.join(missing)} missing, the file has {_listed(there or file.names)}; "
+                "save pose3d (n,16,3), pose2d (n,16,2) and cam (n,9)."
             )
-    missing = [key for key in NEEDED if key not in columns]
-    if missing == ["cam"] and _is_test_3dhp(columns):
-        return from_test_3dhp(columns["pose3d"], columns["pose2d"], path)
-    if missing:
-        raise UserError(
-            f"{path}: {', '.join(missing)} missing, the file has {_listed(columns)}; "
-            "save pose3d (n,16,3), pose2d (n,16,2) and cam (n,9)."
-        )
-    for key in NEEDED:
-        if columns[key].dtype.kind not in "fiu":
-            raise UserError(f"{path}: {key} holds {columns[key].dtype} values, it needs numbers; save it as float32.")
-    for key in NEEDED[:2]:
-        columns[key] = _ours(columns[key], joints, path)
-    rows = len(columns["pose3d"]) if columns["pose3d"].ndim else 0
-    tag, clips = _tags(columns, rows, path)
-    return make_poses(
-        columns["pose3d"],
-        columns["pose2d"],
-        columns["cam"],
-        tag,
-        clips,
-        name or path.stem,
-        _notes(columns.get("notes")),
-    )
+        for key in NEEDED:
+            if key in columns and columns[key].dtype.kind not in "fiu":
+                raise UserError(
+                    f"{path}: {key} holds {columns[key].dtype} values, it needs numbers; save it as float32."
+                )
+        rows = there["pose3d"].shape[0] if there["pose3d"].shape else 0
+        tag, clips = _tags(columns, rows, path)
+        tables = {key: _ours(there[key].shape, joints, path) for key in NEEDED[:2]}
+        for key in numbers:
+            columns[key] = _filled(file.bands(key), there[key].shape, tables.get(key))
+    notes = _notes(columns.get("notes"))
+    return make_poses(*(columns[key] for key in NEEDED), tag, clips, name or path.stem, notes)
+
+
+def _is_numeric(promised) -> bool:
+    """Whether what a header promises are rows of numbers, which are taken band by band."""
+    return promised.dtype.kind in "fiu" and len(promised.shape) > 0
+
+
+def _filled(parts: Iterator[np.ndarray], shape: tuple[int, ...], table: tuple[int, ...] | None) -> np.ndarray:
+    """float32 rows of the shape as their parts come, of joints those of the table alone."""
+    out = np.empty(shape if table is None else (shape[0], len(table), *shape[2:]), dtype=np.float32)
+    start = 0
+    for part in parts:
+        out[start : start + len(part)] = part if table is None else sixteen(part, table)
+        start += len(part)
+    return out
 
 
 def _notes(column: np.ndarray | None) -> tuple[str, ...]:
@@ -75,14 +91,14 @@ def _notes(column: np.ndarray | None) -> tuple[str, ...]:
     return tuple("".join(filter(str.isprintable, text[:400])) for text in texts[:NOTES])
 
 
-def _ours(points: np.ndarray, joints: str, path: Path) -> np.ndarray:
-    """The 16 joints of points (n, 17 or 32, d) that the user says are Human3.6M's."""
-    count = points.shape[1] if points.ndim == 3 else 0
+def _ours(shape: tuple[int, ...], joints: str, path: Path) -> tuple[int, ...] | None:
+    """Which joints of points (n, 17 or 32, d) are ours, where the user says that they are Human3.6M's; None for all."""
+    count = shape[1] if len(shape) == 3 else 0
     if not joints or count == 16:
-        return points
+        return None
     if joints != f"h36m{count}" or count not in BY_COUNT:
-        raise UserError(f"{path}: joints={joints} does not fit arrays of shape {points.shape}; leave it out.")
-    return sixteen(points, BY_COUNT[count])
+        raise UserError(f"{path}: joints={joints} does not fit arrays of shape {shape}; leave it out.")
+    return BY_COUNT[count]
 
 
 def _is_test_3dhp(columns: dict[str, np.ndarray]) -> bool:
@@ -131,19 +147,20 @@ def require_target(path: str | Path) -> Path:
     return path
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    """Every array of the layout that the file has; where it has none, the names of those that it has."""
-    known = (*NEEDED, *TAGS, "clips", "notes")
+@contextmanager
+def _opened(path: Path) -> Iterator[NpzFile | Hdf5File]:
+    """The file by what it is; UserError for what is neither."""
     with explained(path), open(path, "rb") as stream:
         magic = stream.read(8)
     if magic.startswith(b"PK\x03\x04"):
         with open_npz(path) as file:
-            return file.read(*known) or dict.fromkeys(file.headers)
-    if magic == SIGNATURE:
+            yield file
+    elif magic == SIGNATURE:
         with open_hdf5(path) as file:
-            return file.read(*known) or dict.fromkeys(file.names)
-    what = f"it begins with {magic!r}" if magic else "it has 0 bytes"
-    raise UserError(f"{path} is neither NPZ nor HDF5 ({what}); give arrays written as .npz or .h5.")
+            yield file
+    else:
+        what = f"it begins with {magic!r}" if magic else "it has 0 bytes"
+        raise UserError(f"{path} is neither NPZ nor HDF5 ({what}); give arrays written as .npz or .h5.")
 
 
 def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -175,6 +192,6 @@ def _tags(columns: dict[str, np.ndarray], rows: int, path: Path) -> tuple[np.nda
     return tag, tuple(names)
 
 
-def _listed(columns: dict) -> str:
-    names = sorted(map(str, columns))
+def _listed(names: Iterable[str]) -> str:
+    names = sorted(map(str, names))
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "no arrays"

@@ -7,31 +7,29 @@ action -> for each camera (frames, 17 or 16, 2) pixels.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from poseaug_core.assets import asset
+from poseaug_core.checks import bands
 from poseaug_core.errors import UserError
-from poseaug_core.geometry import project
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.poses import Poses, make_poses
-from poseaug_core.readers.joints import BY_COUNT, sixteen
+from poseaug_core.readers.h36m_takes import Bands, Plan
+from poseaug_core.readers.joints import BY_COUNT
 from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.npz_file import open_npz
-from poseaug_core.readers.safe_pickle import numeric
+from poseaug_core.readers.safe_pickle import Stored, numeric
 from poseaug_core.readers.spec import Spec, closest
 
-KEY = "positions_3d"
+KEY, FLAT = "positions_3d", "positions_2d"
+#: Bytes from which on arrays are left in the file until they are needed.
+LEAVE = 1 << 16
 SPLITS = {
     "train": ("S1", "S5", "S6", "S7", "S8"),
     "test": ("S9", "S11"),
@@ -60,29 +58,47 @@ def read_h36m(spec: Spec, split: str = "train", progress: Progress | None = None
     camera. Raises UserError for options that name nothing and files of another layout.
     """
     spec.only(*OPTIONS)
-    world = _table(_read(spec.path, KEY)[KEY], spec.path, KEY)
+    solid = _read(spec.path, KEY)
+    world = _table(solid.found[KEY], spec.path, KEY)
     subjects, title, notes = _subjects(spec, split, world)
     wanted = _actions(spec, {action for subject in subjects for action in world[subject]})
     keypoints = spec.options.get("keypoints", "gt")
-    detected = None if keypoints == "gt" else _detected(spec, keypoints)
+    flat, detected = (None, None) if keypoints == "gt" else _detected(spec, keypoints)
     stride = spec.number("stride", 1, 1, 10_000)
-    parts = _Parts(notes)
-    takes = [(s, a) for s in subjects for a in world[s] if a in wanted]
+    chosen = [(s, a) for s in subjects for a in world[s] if a in wanted]
     # One array may be named many times.
-    require_room(spec.path, sum(getattr(world[s][a], "nbytes", 0) for s, a in takes), spec.path.stat().st_size)
-    for number, (subject, action) in enumerate(takes):
-        tell(progress, 0.9 * number / len(takes), f"reading {subject} {action}")
-        _take(parts, subject, action, world[subject][action], detected, stride, spec.path)
-    if not parts.xyz:
+    require_room(spec.path, sum(getattr(world[s][a], "nbytes", 0) for s, a in chosen), spec.path.stat().st_size)
+    plan = Plan(stride, notes)
+    for subject, action in chosen:
+        views = None if detected is None else detected.get(subject, {}).get(action)
+        if detected is not None and views is None:
+            notes.append(f"{subject} {action} has no 2D in the 2D file and is left out")
+        else:
+            plan.add(subject, action, _positions(world[subject][action], subject, action, spec.path), views)
+    if not plan.rows:
         raise UserError(f"{spec.text}: there are 0 poses left; check subjects, actions and the 2D file.")
+    plan.end()
+    # What the poses will take, beside the file.
+    require_room(spec.path, plan.nbytes, plan.nbytes)
+    filled = plan.filled(solid.arrays(KEY), flat and flat.arrays(FLAT), progress)
     name = f"Human3.6M {title}" + ("" if detected is None else f" {Path(keypoints).stem}")
-    return parts.poses(name)
+    return make_poses(*filled, plan.clips, name, notes)
+
+
+def _positions(found: Any, subject: str, action: str, path: Path) -> np.ndarray | Stored:
+    """One action of one subject: (frames, 32, 17 or 16, 3), metres in the world."""
+    if not numeric(found, 3) or found.shape[1] not in BY_COUNT or found.shape[2] != 3:
+        has = (
+            f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray | Stored) else type(found).__name__
+        )
+        raise UserError(f"{path}: {subject} {action} is {has}; expected numbers (frames, 32, 17 or 16, 3), metres.")
+    return found
 
 
 def has_test_people(path: Path, progress: Progress | None = None) -> bool:
     """Whether the file has S9 or S11. Raises UserError for files of another layout, Cancelled."""
     tell(progress, 0.0, f"looking for test people in {path.name}")
-    world = _table(_read(path, KEY)[KEY], path, KEY)
+    world = _table(_read(path, KEY).found[KEY], path, KEY)
     return any(subject in world for subject in SPLITS["test"])
 
 
@@ -96,133 +112,50 @@ def read_once() -> Iterator[None]:
         _kept.reset(token)
 
 
-_kept: ContextVar[dict[Path, dict[str, Any]] | None] = ContextVar("kept", default=None)
+@dataclass(frozen=True)
+class Tables:
+    """What an NPZ file holds by name, large arrays left in it. stamp: of the file, when it was read."""
+
+    path: Path
+    stamp: tuple[int, int]
+    found: dict[str, Any]
+
+    def arrays(self, name: str) -> Bands:
+        """Gives bands (the array, first row, rows) of arrays that are in the table of this name, in any order."""
+        return lambda arrays: self._bands(name, arrays)
+
+    def _bands(self, name: str, arrays: Iterable[np.ndarray | Stored]) -> Iterator[tuple[Any, int, np.ndarray]]:
+        stored = []
+        for array in arrays:
+            if isinstance(array, Stored):
+                stored.append(array)
+            else:
+                yield from ((array, rows.start, array[rows]) for rows in bands(len(array)))
+        if stored:
+            with open_npz(self.path, LEAVE) as file:
+                if _stamp(self.path) != self.stamp:
+                    raise UserError(f"{self.path} was changed while it was read; read it again when it is complete.")
+                yield from file.stored(name, stored)
 
 
-def _read(path: Path, *names: str) -> dict[str, Any]:
+_kept: ContextVar[dict[Path, Tables] | None] = ContextVar("kept", default=None)
+
+
+def _read(path: Path, *names: str) -> Tables:
     """These arrays of an NPZ file, from before where that is kept. What is returned must not be changed."""
     kept = _kept.get()
     if kept is not None and path in kept:
         return kept[path]
-    with open_npz(path) as file:
-        found = file.read(*names)
+    with open_npz(path, LEAVE) as file:
+        found = Tables(path, _stamp(path), file.read(*names))
     if kept is not None:
         kept[path] = found
     return found
 
 
-def templates() -> Tensor:
-    """(5, 15) metres: the bone lengths of S1, S5, S6, S7 and S8 that the released code swaps in."""
-    return torch.tensor(_constants()["templates"]["lengths"], dtype=torch.float32)
-
-
-@dataclass(frozen=True)
-class Camera:
-    """rotation: (3, 3), world to camera axes. place: (3,) metres. nine: its numbers as geometry.project wants them.
-
-    size: width and height in pixels. 2D is normalised by the width, as everywhere in the literature, although two of
-    the cameras give two lines more than columns.
-    """
-
-    rotation: np.ndarray
-    place: np.ndarray
-    nine: np.ndarray
-    size: np.ndarray
-
-    def seen(self, world: np.ndarray) -> np.ndarray:
-        """Points (..., 3) of the world in the camera's frame, metres."""
-        return (world - self.place) @ self.rotation.T
-
-    def normalised(self, pixels: np.ndarray) -> np.ndarray:
-        return (2 * pixels - self.size) / self.size[0]
-
-
-@cache
-def cameras(subject: str) -> tuple[Camera, ...]:
-    """The four cameras as they stood for a subject."""
-    found = []
-    for inside, outside in zip(_constants()["intrinsics"], _constants()["extrinsics"][subject], strict=True):
-        size = np.array([inside["res_w"], inside["res_h"]], dtype=float)
-        focal = 2 * np.array(inside["focal_length"]) / size[0]
-        centre = (2 * np.array(inside["center"]) - size) / size[0]
-        nine = np.concatenate((focal, centre, inside["radial_distortion"], inside["tangential_distortion"]))
-        place = np.array(outside["translation"]) / 1000
-        found.append(Camera(_turn(outside["orientation"]).T, place, nine.astype(np.float32), size))
-    return tuple(found)
-
-
-@cache
-def _constants() -> dict[str, Any]:
-    return json.loads(asset("human36m.json").read_text())
-
-
-def _turn(quaternion: list[float]) -> np.ndarray:
-    """(3, 3) rotation matrix of the unit quaternion (w, x, y, z)."""
-    w, x, y, z = np.array(quaternion) / np.linalg.norm(quaternion)
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ])  # fmt: skip
-
-
-class _Parts:
-    """Poses as they come together."""
-
-    def __init__(self, notes: list[str]):
-        self.notes, self.clips = notes, []
-        self.xyz, self.uv, self.camera, self.tag = [], [], [], []
-        self.uneven: list[tuple[int, str]] = []
-        self.sequences = 0
-
-    def add(self, subject: str, action: str, view: int, camera: Camera, xyz, uv, frames) -> None:
-        if action not in self.clips:
-            self.clips.append(action)
-        count, number = len(xyz), int(subject[1:])
-        nine = torch.from_numpy(camera.nine).expand(count, 9)
-        xyz = torch.from_numpy(xyz.astype(np.float32))
-        self.xyz.append(xyz)
-        self.uv.append(project(xyz, nine) if uv is None else torch.from_numpy(uv.astype(np.float32)))
-        self.camera.append(nine)
-        fixed = (number, self.clips.index(action), view)
-        self.tag.append(
-            np.stack([np.full(count, fixed[0]), np.full(count, fixed[1]), frames, np.full(count, fixed[2])], 1)
-        )
-
-    def poses(self, name: str) -> Poses:
-        if self.uneven:
-            lost = sum(frames for frames, _ in self.uneven)
-            self.notes.append(
-                f"{len(self.uneven)} of {self.sequences} sequences have 3D and 2D of unequal length and were cut to "
-                f"the shorter, {lost:,} frames in all (the first: {self.uneven[0][1]})"
-            )
-        columns = (torch.cat(column).numpy() for column in (self.xyz, self.uv, self.camera))
-        return make_poses(*columns, np.concatenate(self.tag), self.clips, name, self.notes)
-
-
-def _take(parts: _Parts, subject, action, world, detected, stride: int, path: Path) -> None:
-    """One action of one subject through the four cameras."""
-    if not numeric(world, 3) or world.shape[1] not in BY_COUNT or world.shape[2] != 3:
-        found = f"{world.dtype} of shape {world.shape}" if isinstance(world, np.ndarray) else type(world).__name__
-        raise UserError(f"{path}: {subject} {action} is {found}; expected numbers (frames, 32, 17 or 16, 3), metres.")
-    world = sixteen(world.astype(float), BY_COUNT[world.shape[1]])
-    views: list[np.ndarray | None] = [None] * 4
-    if detected is not None:
-        views = detected.get(subject, {}).get(action)
-        if views is None:
-            parts.notes.append(f"{subject} {action} has no 2D in the 2D file and is left out")
-            return
-    for view, (camera, pixels) in enumerate(zip(cameras(subject), views, strict=True)):
-        parts.sequences += 1
-        count = len(world) if pixels is None else min(len(world), len(pixels))
-        if pixels is not None and len(pixels) != len(world):
-            what = f"{subject} {action} camera {view + 1} with {len(world):,} and {len(pixels):,} frames"
-            parts.uneven.append((abs(len(pixels) - len(world)), what))
-        uv = None
-        if pixels is not None:
-            uv = camera.normalised(sixteen(pixels[:count:stride].astype(float), BY_COUNT[pixels.shape[1]]))
-        frames = np.arange(0, count, stride)
-        parts.add(subject, action, view, camera, camera.seen(world)[:count:stride], uv, frames)
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def _subjects(spec: Spec, split: str, world: dict) -> tuple[tuple[str, ...], str, list[str]]:
@@ -249,8 +182,8 @@ def _actions(spec: Spec, there: set[str]) -> set[str]:
     return there if named is None else {action for action in there if action in named or action.split(" ")[0] in named}
 
 
-def _detected(spec: Spec, keypoints: str) -> dict:
-    """subject -> action -> four arrays (frames, 17 or 16, 2) of pixels, of the 2D file that is named."""
+def _detected(spec: Spec, keypoints: str) -> tuple[Tables, dict[str, dict[str, list[np.ndarray | Stored]]]]:
+    """The 2D file that is named, and of it subject -> action -> four arrays (frames, 17 or 16, 2) of pixels."""
     path = spec.path.parent / KEYPOINTS.get(keypoints, keypoints)
     if not path.is_file():
         beside = sorted(file.name for file in spec.path.parent.glob("data_2d_*.npz"))
@@ -261,14 +194,13 @@ def _detected(spec: Spec, keypoints: str) -> dict:
         raise UserError(
             f"{spec.text}: the 2D of keypoints={keypoints} is not at {path}; {closest(keypoints, known, has)}"
         )
-    columns = _read(path, "positions_2d", "metadata")
-    if "positions_2d" not in columns:
-        raise UserError(
-            f"{path} has no positions_2d; name a 2D file in the layout of data_2d_h36m_cpn_ft_h36m_dbb.npz."
-        )
+    tables = _read(path, FLAT, "metadata")
+    columns = tables.found
+    if FLAT not in columns:
+        raise UserError(f"{path} has no {FLAT}; name a 2D file in the layout of data_2d_h36m_cpn_ft_h36m_dbb.npz.")
     _refuse_coco(columns.get("metadata"), path)
-    table = _table(columns["positions_2d"], path, "positions_2d")
-    detected: dict[str, dict[str, list[np.ndarray]]] = {}
+    table = _table(columns[FLAT], path, FLAT)
+    detected: dict[str, dict[str, list[np.ndarray | Stored]]] = {}
     promised = 0
     for subject, actions in table.items():
         detected[subject] = {}
@@ -280,16 +212,16 @@ def _detected(spec: Spec, keypoints: str) -> dict:
                     f"{path}: {subject} {action} is not four arrays of shape (frames, 17 or 16, 2); prepare the file "
                     "as data_2d_h36m_cpn_ft_h36m_dbb.npz is."
                 )
-            detected[subject][action] = [v[..., :2] for v in views]
+            detected[subject][action] = list(views)
             promised += sum(v.nbytes for v in views)
     require_room(path, promised, path.stat().st_size)
-    return detected
+    return tables, detected
 
 
 def _refuse_coco(metadata, path: Path) -> None:
     symmetry = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
     left = symmetry[0] if isinstance(symmetry, list | tuple) and symmetry else ()
-    left = left.tolist() if numeric(left, 1) else left
+    left = left.tolist() if isinstance(left, np.ndarray) and numeric(left, 1) else left
     if isinstance(left, list | tuple) and all(isinstance(n, int) for n in left) and tuple(left) == COCO_LEFT:
         raise UserError(
             f"{path} has its joints in COCO's order, without pelvis, thorax and head; take detections in Human3.6M's "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.readers.limits import HARMLESS, require_room
-from poseaug_core.readers.npz_file import explained
+from poseaug_core.readers.npz_file import BAND, explained
 
 #: Filters of chunks that are read: those that keep the size, and two that unpack, of which a dataset has one.
 KEEPING = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
@@ -32,16 +32,34 @@ class Hdf5File:
 
     def read(self, *names: str) -> dict[str, np.ndarray]:
         """The datasets of these names that are there; texts as text. UserError for links and for too much."""
+        return {
+            name: self._texts(d) if h5py.check_string_dtype(d.dtype) else np.asarray(d[()])
+            for name, d in self.promised(*names).items()
+        }
+
+    def promised(
+        self, *names: str, require: Callable[[Path, int, int], None] = require_room
+    ) -> dict[str, h5py.Dataset]:
+        """The datasets of these names that are there; UserError for links and where all together are too much.
+
+        require: what is asked; require_honest is enough for who reads a little at a time.
+        """
         found = {name: self._dataset(name) for name in names if name in self.names}
         found = {name: dataset for name, dataset in found.items() if dataset is not None}
         # A chunk is unpacked whole, whatever part of it the dataset has.
         promised = sum(max(math.prod(d.shape), math.prod(d.chunks or ())) * d.dtype.itemsize for d in found.values())
-        require_room(self.path, promised, self.path.stat().st_size)
+        require(self.path, promised, self.path.stat().st_size)
         for dataset in found.values():
             self._require_honest_chunks(dataset)
-        return {
-            name: self._texts(d) if h5py.check_string_dtype(d.dtype) else np.asarray(d[()]) for name, d in found.items()
-        }
+        return found
+
+    def bands(self, name: str) -> Iterator[np.ndarray]:
+        """The rows of a dataset of numbers, a band at a time; look with ``promised`` first."""
+        dataset = self.file[name]
+        row, chunk = math.prod(dataset.shape[1:]) * dataset.dtype.itemsize, (dataset.chunks or (1,))[0]
+        step = max(BAND // max(row, 1) // chunk, 1) * chunk
+        for first in range(0, len(dataset), step):
+            yield dataset[first : first + step]
 
     def _dataset(self, name: str) -> h5py.Dataset | None:
         link = self.file.get(name, getlink=True)

@@ -30,6 +30,8 @@ BY_COUNT = {16: tuple(range(16)), 17: H36M_17, 32: H36M_32}
 
 def sixteen(points: np.ndarray, table: tuple[Joint, ...]) -> np.ndarray:
     """(..., 16, d) our joints of points (..., joints, d)."""
+    if all(isinstance(joint, int) for joint in table):
+        return points[..., list(table), :]
     return np.stack([_point(points, joint) for joint in table], axis=-2)
 
 

@@ -10,6 +10,7 @@ import math
 import pickle
 import struct
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,14 +35,16 @@ class Refused(Exception):
     """The pickle wants something that is neither array nor plain container; the text names it."""
 
 
-def read_pickle(stream: BinaryIO, size: int, path: Path) -> Any:
+def read_pickle(stream: BinaryIO, size: int, path: Path, leave: int = 0) -> Any:
     """What is pickled in the next ``size`` bytes of stream: arrays, numbers, texts, lists, tuples, sets and dicts.
 
+    leave: arrays of so many bytes or more are left where they are, as Stored, where the pickle has them as bytes; 0
+    reads all.
     Texts of Python 2 are decoded as latin-1. Raises UserError, naming path and what the pickle wants, for anything
     else, and for a pickle that is damaged or cut short. Nothing in it is run.
     """
     try:
-        found = _Reader(_Rest(stream, size)).load()
+        found = _Reader(_Rest(stream, size), leave).load()
     except Refused as error:
         raise UserError(
             f"{path} wants {error}, but of pickled data only arrays and plain containers are read; get it again from "
@@ -59,11 +62,47 @@ def read_pickle(stream: BinaryIO, size: int, path: Path) -> Any:
     return found
 
 
+@dataclass(frozen=True)
+class Stored:
+    """An array that was left where it lies: ``start`` bytes after the pickle's beginning."""
+
+    start: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: str
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def array(self, stream: BinaryIO) -> np.ndarray:
+        """The array, of the bytes that come next."""
+        return np.frombuffer(stream.read(self.nbytes), self.dtype).reshape(self.shape, order=self.order)
+
+
+@dataclass
+class _Left:
+    """Bytes that were passed over, for one array; used: by that."""
+
+    start: int
+    size: int
+    used: bool = False
+
+
 class _Rest:
     """The bytes that are left of a stream; more are never asked of it, whatever the pickle says."""
 
     def __init__(self, stream: BinaryIO, size: int):
-        self.stream, self.left = stream, size
+        self.stream, self.size, self.left = stream, size, size
+
+    def pass_over(self, size: int) -> _Left:
+        left = _Left(self.size - self.left, size)
+        while size:
+            passed = len(self.read(min(size, SPARE)))
+            if not passed:
+                raise EOFError
+            size -= passed
+        return left
 
     def read(self, size: int) -> bytes:
         if size > self.left:
@@ -134,6 +173,11 @@ def _array(raw, of: _Type, shape, order: str) -> np.ndarray:
         made = np.empty(count, dtype=object)
         for i, value in enumerate(raw):
             made[i] = value
+    elif isinstance(raw, _Left):
+        if raw.used or not of.dtype.itemsize or raw.size != count * of.dtype.itemsize:
+            raise ValueError(f"shape {shape}")
+        raw.used = True
+        return Stored(raw.start, shape, of.dtype, order)
     else:
         raw = raw.encode("latin-1") if isinstance(raw, str) else raw
         # A type of no bytes would give any number of entries for nothing.
@@ -150,7 +194,7 @@ def _scalar(of: _Type, raw=b""):
 
 
 def _from_buffer(raw, of, shape, order) -> np.ndarray:
-    return _array(bytes(raw), of, shape, "F" if _text(order) == "F" else "C")
+    return _array(raw if isinstance(raw, _Left) else bytes(raw), of, shape, "F" if _text(order) == "F" else "C")
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -181,8 +225,8 @@ def _key(value: Any) -> Any:
 
 
 def numeric(value: Any, dimensions: int) -> bool:
-    """Whether a value is an array of real numbers with so many dimensions."""
-    return isinstance(value, np.ndarray) and value.ndim == dimensions and value.dtype.kind in "fiu"
+    """Whether a value is an array of real numbers, read or left, with so many dimensions."""
+    return isinstance(value, np.ndarray | Stored) and len(value.shape) == dimensions and value.dtype.kind in "fiu"
 
 
 def plain_texts(value: Any) -> list[str] | None:
@@ -240,8 +284,9 @@ class _Reader(pickle._Unpickler):
 
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, stream: _Rest):
+    def __init__(self, stream: _Rest, leave: int):
         super().__init__(stream, fix_imports=False, encoding="latin-1")
+        self.rest, self.leave = stream, leave
         self.dispatch = _Steps(self.dispatch)
         self.memo = _Memo()
         self.letters = 3 * stream.left + SPARE
@@ -319,9 +364,19 @@ class _Reader(pickle._Unpickler):
         self.find_class(module, name)
         self.refuse()
 
+    def load_binbytes(self) -> None:
+        (size,) = struct.unpack("<I", self.read(4))
+        self.append(self.content(size))
+
     def load_bytearray(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
-        self.append(self.read(size))
+        self.append(self.content(size))
+
+    def content(self, size: int) -> bytes | _Left:
+        """The next bytes, or where they are. What is in a frame was read with it already; large arrays never are."""
+        if 0 < self.leave <= size and self._unframer.current_frame is None:
+            return self.rest.pass_over(size)
+        return self.read(size)
 
     def refuse(self) -> None:
         raise Refused("to make an object of a class")
@@ -334,6 +389,7 @@ class _Reader(pickle._Unpickler):
     dispatch[pickle.DICT[0]] = load_dict
     dispatch[pickle.ADDITEMS[0]] = load_additems
     dispatch[pickle.FROZENSET[0]] = load_frozenset
+    dispatch[pickle.BINBYTES[0]] = load_binbytes
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray
     for opcode in (pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4):
         dispatch[opcode[0]] = refuse

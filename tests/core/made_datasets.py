@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from scipy.io import savemat
 
-from poseaug_core.readers.h36m import cameras
+from poseaug_core.readers.h36m_cameras import cameras
 from tests.studio.fakes import STANDING
 
 #: Where our 16 joints are in the others' numbering.

@@ -10,7 +10,7 @@ from poseaug_core.config import make_config
 from poseaug_core.datasets import load_data
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.geometry import project
-from poseaug_core.readers import h36m, read_keypoints, read_poses
+from poseaug_core.readers import h36m, h36m_cameras, read_keypoints, read_poses
 from poseaug_core.readers.npz_file import NpzFile
 from tests.core import made_datasets as made
 
@@ -27,7 +27,7 @@ def test_cameras_are_those_of_the_released_code(reference):
     constants = json.loads((reference / "h36m_constants.json").read_text())
     point = np.array([0.3, -0.4, 1.2])
     for subject, outside in constants["extrinsics"].items():
-        for camera, where, inside in zip(h36m.cameras(subject), outside, constants["intrinsics"], strict=True):
+        for camera, where, inside in zip(h36m_cameras.cameras(subject), outside, constants["intrinsics"], strict=True):
             w, v = where["orientation"][0], -np.array(where["orientation"][1:])
             moved = point - np.array(where["translation"]) / 1000
             turned = moved + 2 * (w * np.cross(v, moved) + np.cross(v, np.cross(v, moved)))
@@ -36,7 +36,7 @@ def test_cameras_are_those_of_the_released_code(reference):
             centre = (2 * inside["center"][1] - inside["res_h"]) / inside["res_w"]
             np.testing.assert_allclose(camera.nine[3], centre, rtol=1e-5)
             np.testing.assert_allclose(camera.nine[4:7], inside["radial_distortion"], rtol=1e-6)
-    assert h36m.templates().numpy() == pytest.approx(np.array(constants["bone_length_templates_m"]["values"]))
+    assert h36m_cameras.templates().numpy() == pytest.approx(np.array(constants["bone_length_templates_m"]["values"]))
     assert list(h36m.SPLITS["train"]) == constants["subjects"]["train"]
     assert list(h36m.SPLITS["test"]) == constants["subjects"]["test"]
 
@@ -50,7 +50,7 @@ def test_every_frame_through_every_camera(data):
     assert len(one) == 1
     world = made.world_bodies(7, 100 * 1 + 1)[3]
     torch.testing.assert_close(
-        one.xyz[0].double(), torch.from_numpy(h36m.cameras("S5")[2].seen(world)), atol=1e-5, rtol=0
+        one.xyz[0].double(), torch.from_numpy(h36m_cameras.cameras("S5")[2].seen(world)), atol=1e-5, rtol=0
     )
     assert torch.equal(project(poses.xyz, poses.camera), poses.uv)
 
@@ -166,7 +166,9 @@ def test_training_on_it(data, tmp_path):
         4,
         6,
     }
-    assert torch.equal(loaded.templates, h36m.templates()) and any("S1, S5, S6" in note for note in loaded.notes)
+    assert torch.equal(loaded.templates, h36m_cameras.templates()) and any(
+        "S1, S5, S6" in note for note in loaded.notes
+    )
     assert len(loaded.extra) == len(read_keypoints(data))
     (tmp_path / "alone").mkdir()
     alone = load_data(make_config(source=str(made.h36m(tmp_path / "alone", subjects=("S1", "S5")))))
