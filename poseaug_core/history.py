@@ -8,6 +8,7 @@ opens the file after the writer was killed, see complete records only.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -70,8 +71,7 @@ class History:
         access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
         flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
         self._close()
-        self._file = h5py.File(h5py.h5f.open(os.fsencode(part), flags, access))
-        self._take_sets()
+        self._take(h5py.File(h5py.h5f.open(os.fsencode(part), flags, access)))
         self._writing, self._count = True, int(self._sets["count"][0])
 
     def _write(self, snapshot: Snapshot, arrays: list[np.ndarray]) -> None:
@@ -152,7 +152,9 @@ class History:
         with self._lock, self._opened() as sets:
             if not sets:
                 return {}
-            table = sets[column][: self._count]
+            table = np.empty((self._count, sets[column].shape[1]))
+            for place in _chunks(sets[column], self._count):
+                table[place] = sets[column][place]
             return {name: table[:, i] for i, name in enumerate(self._names[column][: table.shape[1]])}
 
     @contextmanager
@@ -169,9 +171,9 @@ class History:
                     yield {}
                     return
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
-                self._file = h5py.File(self.path, "r", swmr=True)
+                file = h5py.File(self.path, "r", swmr=True)
                 self._identity = _identity(self.path)
-                self._take_sets()
+                self._take(file)
             self._sets["count"].refresh()
             count = int(self._sets["count"][0])
             if count != self._count:
@@ -181,13 +183,18 @@ class History:
                 self._count = count
             yield self._sets
 
-    def _take_sets(self) -> None:
-        self._sets = {name: self._file[name] for name in SETS}
-        self._fields = json.loads(self._sets["records"].attrs["fields"])
-        size = sum(map(math.prod, self._fields.values()))
-        if tuple(self._fields) != ARRAYS or size != self._sets["records"].shape[1]:
-            raise ValueError("the records do not hold what a snapshot does")
-        self._names = _names(self._sets)
+    def _take(self, file: h5py.File) -> None:
+        """Work with an open file, which is closed if it is no history."""
+        try:
+            sets, fields = {name: file[name] for name in SETS}, json.loads(file["records"].attrs["fields"])
+            size = sets["records"].shape[1]
+            if list(fields) != list(ARRAYS) or sum(map(math.prod, fields.values())) != size:
+                raise ValueError("the records do not hold what a snapshot does")
+            names = _names(sets)
+        except BaseException:
+            file.close()
+            raise
+        self._file, self._sets, self._fields, self._names = file, sets, fields, names
 
     def _current(self) -> bool:
         """Whether the open file is still the one of that name: a resume puts another in its place."""
@@ -234,12 +241,24 @@ def _put(dataset: h5py.Dataset, k: int, row: np.ndarray) -> None:
 def _copy(old: h5py.File, new: h5py.File, count: int) -> None:
     for name in ("records", "heads", *COLUMNS):
         new[name].resize((count, *old[name].shape[1:]))
-        for start in range(0, count, 256):
-            new[name][start : min(start + 256, count)] = old[name][start : min(start + 256, count)]
+        for place in _chunks(old[name], count):
+            new[name][place] = old[name][place]
     for name in (f"{column}_names" for column in COLUMNS):
         new[name].resize(old[name].shape)
         new[name][:] = old[name][:]
     new["count"][0] = count
+
+
+def _chunks(dataset: h5py.Dataset, count: int) -> Iterator[tuple[slice, ...]]:
+    """The places of the first ``count`` rows, chunk by chunk.
+
+    HDF5 2.0 fails to read several chunks at once ("can't insert duplicate key") of a table that was refreshed while
+    the process has the file open a second time.
+    """
+    ends = (count, *dataset.shape[1:])
+    starts = itertools.product(*(range(0, end, size) for end, size in zip(ends, dataset.chunks, strict=True)))
+    for start in starts:
+        yield tuple(slice(a, min(a + n, end)) for a, n, end in zip(start, dataset.chunks, ends, strict=True))
 
 
 def _names(sets: dict[str, h5py.Dataset]) -> dict[str, list[str]]:

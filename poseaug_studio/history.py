@@ -52,10 +52,12 @@ class History:
     @classmethod
     def read(cls, run) -> History:
         """All that a run holds. Its scalars are taken from the snapshots, an array a name, not from a hundred
-        thousand lines of text."""
-        rows, following = run.metrics(0, kind="evaluation")
+        thousand lines of text; from those where the snapshots are gone."""
+        rows, following = run.metrics(0, kind="evaluation" if run.snapshot_count else "")
         found = cls(next_row=following)
-        found.series.load(run.steps(), run.series("scalars"))
+        columns, steps = run.series("scalars"), run.steps()
+        count = min((len(values) for values in columns.values()), default=0)  # one may have come in between
+        found.series.load(steps[:count], columns)
         found.add_rows(rows)
         found.update(run)
         return found

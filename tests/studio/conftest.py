@@ -40,6 +40,10 @@ class FakeRun:
     def steps(self, since: int = 0) -> np.ndarray:
         return np.array([snapshot.step for snapshot in self.recorded[since:]], np.int64)
 
+    @property
+    def snapshot_count(self) -> int:
+        return len(self.recorded)
+
     def series(self, column: str) -> dict[str, np.ndarray]:
         found = [getattr(snapshot, column) for snapshot in self.recorded]
         return {name: np.array([one.get(name, np.nan) for one in found]) for name in sorted(set().union(*found))}

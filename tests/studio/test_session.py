@@ -266,7 +266,7 @@ def test_the_status_of_a_run_elsewhere_follows_its_folder(qtbot, watched, traini
     qtbot.waitUntil(lambda: watched.status.state == "elsewhere")
     assert watched.followed and not watched.resumable
     step = watched.status.step + 500
-    run.rows.append({"step": step, "kind": "scalars", "values": {}})
+    run.rows.append({"step": step, "kind": "scalars", "values": {"loss/augmentor": 1.0}})
     qtbot.waitUntil(lambda: watched.status.step == step)
     run.written, run.failed = False, "Traceback"
     qtbot.waitUntil(lambda: watched.status.state == "failed")
