@@ -36,7 +36,8 @@ class SimpleBaseline(nn.Module):
         self.linear_stages = nn.ModuleList(Stage(width) for _ in range(2))
         self.w2 = nn.Linear(width, 45)
         for module in self.modules():
-            if isinstance(module, nn.Linear):
+            # There is nothing to draw on the meta device, and trying would load torch's compiler: a second.
+            if isinstance(module, nn.Linear) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, uv: Float[Tensor, "b 16 2"], generator: Generator | None = None) -> Float[Tensor, "b 16 3"]:
