@@ -20,7 +20,7 @@ def convert() -> None:
 
 
 def filming_options(command: Callable) -> Callable:
-    """The flags that say how motion becomes pairs of 3D and 2D: rig, fps, seed, proportions."""
+    """The flags that say how motion becomes pairs of 3D and 2D, and by how many processes."""
     for option in reversed(
         (
             click.option("--rig", default="lab", metavar="lab|wild", help="Cameras that film it. [default: lab]"),
@@ -37,6 +37,7 @@ def filming_options(command: Callable) -> Callable:
                 metavar="own|seeded",
                 help="The actors' own limb lengths, or new ones for each. [default: own]",
             ),
+            click.option("--jobs", default=0, help="Processes that read the files; 0 for one a core. [default: 0]"),
         )
     ):
         command = option(command)
@@ -72,13 +73,15 @@ def bvh(path, out, as_json, **filming) -> None:
     film_to(path, out, as_json, kinds=(".bvh",), **filming)
 
 
-def film_to(source, out, as_json: bool, rig, fps, seed, proportions, **kinds) -> None:
+def film_to(source, out, as_json: bool, rig, fps, seed, proportions, jobs, **kinds) -> None:
     """Film what source names, write it to out and say what was found and left out."""
     from poseaug_core.readers import convert_motion
 
     check_target(out)
+    if jobs < 0:
+        raise UserError(f"--jobs is {jobs}; give the number of processes, or 0 for one a core.")
     with progress_bar() as progress:
-        found = convert_motion(source, rig, out, fps or None, seed, proportions, progress, **kinds)
+        found = convert_motion(source, rig, out, fps or None, seed, proportions, progress, jobs=jobs, **kinds)
     if as_json:
         print_json(found)
         return

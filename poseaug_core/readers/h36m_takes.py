@@ -72,7 +72,7 @@ class Plan:
         return POSE * self.rows
 
     def add(self, subject: str, action: str, world: Array, views: list[Array] | None) -> None:
-        """world: (frames, 32, 17 or 16, 3) metres; views: of each camera (frames, 17 or 16, 2) pixels, where detected."""
+        """world: (frames, 32, 17 or 16, 3) metres; views: of each camera (frames, 17 or 16, 2) pixels, if detected."""
         if action not in self.clips:
             self.clips.append(action)
         frames = world.shape[0]

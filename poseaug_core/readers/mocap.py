@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.motion.clip import Clip, Progress, tell
-from poseaug_core.motion.filming import film, require_choices
+from poseaug_core.motion.filming import film, filming, require_choices, what_was_lost
 from poseaug_core.poses import Poses
-from poseaug_core.readers.arrays import require_target, write_arrays
+from poseaug_core.processes import cores, in_order
+from poseaug_core.readers.arrays import require_target
+from poseaug_core.readers.array_writer import writing
 from poseaug_core.readers.asfamc import read_asfamc, skeleton_of
 from poseaug_core.readers.body import DEFAULT_FPS
 from poseaug_core.readers.bvh import read_bvh
@@ -23,6 +26,8 @@ from poseaug_core.readers.bvh import read_bvh
 MOTION: dict[str, Callable[[Path, float | None], Clip]] = {".bvh": read_bvh, ".amc": read_asfamc}
 #: A skeleton stands for all the motion beside it that is read with it.
 SKELETON = ".asf"
+#: Bytes of motion files that one process reads sooner than others are started.
+ALONE = 48 << 20
 #: In the notes of a clip.
 _STATURE = re.compile(r"stature ([0-9.]+) m")
 
@@ -30,13 +35,13 @@ _STATURE = re.compile(r"stature ([0-9.]+) m")
 def read_motion(source: str | Path, rig: str, fps: float | None, seed: int, progress: Progress | None = None) -> Poses:
     """A motion file, or all below a folder, filmed by the rig; what was found and left out is in the notes.
 
-    Raises UserError and Cancelled as ``read_clips`` and ``film``.
+    Raises UserError and Cancelled as ``convert_motion``.
     """
-    rng = _generator(seed)
     require_choices(rig)
-    clips, left_out = read_clips(source, fps, _share(progress, 0.0, 0.7))
-    poses, dropped = film(clips, rig, rng, name=Path(source).stem, progress=_share(progress, 0.7, 1.0))
-    return replace(poses, notes=_sentences(clips, left_out, dropped))
+    rng = _generator(seed)
+    reading = Reading(source, fps, progress=progress)
+    poses, dropped = film(reading, rig, rng, name=Path(source).stem)
+    return replace(poses, notes=_sentences(reading.found, reading.left_out, dropped))
 
 
 def convert_motion(
@@ -48,32 +53,41 @@ def convert_motion(
     proportions: str = "own",
     progress: Progress | None = None,
     kinds: Sequence[str] = tuple(MOTION),
+    jobs: int = 1,
 ) -> dict:
-    """Motion filmed by the rig and written as arrays (.npz, .h5), complete or not at all.
+    """Motion filmed by the rig and written as arrays (.npz, .h5), complete or not at all, clip by clip.
 
     source: a motion file, a folder of them, or several of either. proportions: 'own', or 'seeded' for new limb
-    lengths for each subject. kinds: suffixes to look for in folders. Gives a summary: out, poses, clips, subjects,
-    rig, left_out (a sentence for each file or count left out) and notes (what was found in the files, with how many
-    say so). Raises UserError and Cancelled as ``read_clips`` and ``film``.
+    lengths for each subject. kinds: suffixes to look for in folders. jobs: processes that read, 0 for one a core; the
+    result is the same. Gives a summary: out, poses, clips, subjects, rig, left_out (a sentence for each file or count
+    left out) and notes (what was found in the files, with how many say so). Raises UserError and Cancelled as
+    ``Reading`` and ``filming``.
     """
     rng = _generator(seed)
     require_choices(rig, proportions)
     require_target(out)
-    clips, left_out = read_clips(source, fps, _share(progress, 0.0, 0.7), kinds)
-    poses, dropped = film(
-        clips, rig, rng, proportions=proportions, name=Path(out).stem, progress=_share(progress, 0.7, 0.95)
-    )
-    tell(progress, 0.95, f"writing {out}")
-    write_arrays(replace(poses, notes=_sentences(clips, left_out, dropped)), out)
-    tell(progress, 1.0, f"wrote {len(poses):,} poses")
+    film_clip = filming(rig, rng, proportions=proportions)
+    reading = Reading(source, fps, kinds, jobs, _share(progress, 0.0, 0.95))
+    lost = 0
+    with writing(out) as file:
+        for number, clip in enumerate(reading):
+            seen = film_clip(clip, number)
+            file.add(seen)
+            lost += seen.lost
+        dropped = what_was_lost(lost, len(file))
+        tell(progress, 0.95, f"writing {out}")
+        names = [clip.name for clip in reading.found]
+        file.end(names, _sentences(reading.found, reading.left_out, dropped), Path(out).stem)
+        poses = len(file)
+    tell(progress, 1.0, f"wrote {poses:,} poses")
     return {
         "out": str(out),
-        "poses": len(poses),
-        "clips": len(clips),
-        "subjects": poses.subjects(),
+        "poses": poses,
+        "clips": len(reading.found),
+        "subjects": sorted(file.subjects),
         "rig": rig,
-        "left_out": [*left_out, *dropped],
-        "notes": found_in(clips),
+        "left_out": [*reading.left_out, *dropped],
+        "notes": found_in(reading.found),
     }
 
 
@@ -112,31 +126,58 @@ def _sentences(clips: Sequence[Clip], left_out: Sequence[str], dropped: Sequence
     return (*notes, *dropped)
 
 
-def read_clips(
-    source: str | Path | Sequence[str | Path],
-    fps: float | None = DEFAULT_FPS,
-    progress: Progress | None = None,
-    kinds: Sequence[str] = tuple(MOTION),
-) -> tuple[list[Clip], list[str]]:
-    """Clips of every motion file that source names or that lies below it, and a sentence for each file left out.
+class Reading:
+    """The clips of every motion file that source names or that lies below it, one after another in name order.
 
-    Raises UserError where none can be used, Cancelled where progress says stop.
+    found: of the clips so far all but their poses. left_out: a sentence for each file that could not be used.
     """
-    sources = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
-    if any(one.suffix.lower() == ".amc" for one in sources):  # with their skeleton, but not all that it stands for
-        sources = [one for one in sources if one.suffix.lower() != SKELETON]
-    files = list(dict.fromkeys(file for one in sources for file in motion_files(one, kinds)))
-    clips, left_out = [], []
-    for number, file in enumerate(files):
-        tell(progress, number / len(files), f"reading {file.name}")
-        try:
-            clips.append(MOTION.get(file.suffix.lower(), read_bvh)(file, fps))
-        except UserError as error:
-            left_out.append(str(error))
-    if not clips:
-        where = ", ".join(map(str, sources))
-        raise UserError(f"None of the {len(files)} motion files in {where} can be used. The first: {left_out[0]}")
-    return clips, left_out
+
+    def __init__(
+        self,
+        source: str | Path | Sequence[str | Path],
+        fps: float | None = DEFAULT_FPS,
+        kinds: Sequence[str] = tuple(MOTION),
+        jobs: int = 1,
+        progress: Progress | None = None,
+    ):
+        """Arguments as ``convert_motion``."""
+        sources = [Path(one) for one in ([source] if isinstance(source, str | Path) else source)]
+        if any(one.suffix.lower() == ".amc" for one in sources):  # with their skeleton, but not all that it stands for
+            sources = [one for one in sources if one.suffix.lower() != SKELETON]
+        self.where = ", ".join(map(str, sources))
+        self.files = list(dict.fromkeys(file for one in sources for file in motion_files(one, kinds)))
+        self.fps, self.progress = fps, progress
+        self.jobs = jobs or (cores() if sum(file.stat().st_size for file in self.files) > ALONE else 1)
+        self.found: list[Clip] = []
+        self.left_out: list[str] = []
+
+    def __iter__(self) -> Iterator[Clip]:
+        """Raises UserError where no file can be used, Cancelled where progress says stop."""
+        tasks = [(file, self.fps) for file in self.files]
+        with closing(in_order(_read, tasks, self.jobs, self._ask, __name__)) as clips:
+            for clip in clips:
+                if isinstance(clip, str):
+                    self.left_out.append(clip)
+                else:
+                    self.found.append(replace(clip, xyz=clip.xyz[:0].copy()))
+                    yield clip
+        if not self.found:
+            raise UserError(
+                f"None of the {len(self.files)} motion files in {self.where} can be used. The first: {self.left_out[0]}"
+            )
+
+    def _ask(self) -> None:
+        number = len(self.found) + len(self.left_out)
+        tell(self.progress, number / len(self.files), f"reading {self.files[min(number, len(self.files) - 1)].name}")
+
+
+def _read(task: tuple[Path, float | None]) -> Clip | str:
+    """The clip in a file, or what is wrong with it."""
+    file, fps = task
+    try:
+        return MOTION.get(file.suffix.lower(), read_bvh)(file, fps)
+    except UserError as error:
+        return str(error)
 
 
 def motion_files(path: Path, kinds: Sequence[str] = tuple(MOTION)) -> list[Path]:

@@ -13,7 +13,7 @@ from poseaug_core.readers.amc import read_amc
 from poseaug_core.readers.asf import ends, read_asf
 from poseaug_core.readers.asfamc import JOINTS, read_asfamc, skeleton_of
 from poseaug_core.readers.bvh import read_bvh
-from poseaug_core.readers.mocap import convert_motion, read_clips
+from poseaug_core.readers.mocap import Reading, convert_motion
 from poseaug_core.skeleton import HUMAN16
 from tests.core.acclaim_people import AXES, BONES, NO_AXIS, amc_text, asf_text, random_angles, write_person
 from tests.core.bvh_people import write_bvh
@@ -130,8 +130,8 @@ def test_each_motion_finds_its_skeleton(tmp_path):
         read_asfamc(tmp_path / "alone" / "walk.amc")
     (tmp_path / "alone" / "any.asf").write_text(asf_text())
     assert read_asfamc(tmp_path / "alone" / "walk.amc").notes[0] == "skeleton: any.asf"
-    assert [clip.name for clip in read_clips(tmp_path / "07.asf")[0]] == ["07_02"]
-    assert [clip.name for clip in read_clips([tmp_path / "07.asf", tmp_path / "07_01.amc"])[0]] == ["07_01"]
+    assert [clip.name for clip in Reading(tmp_path / "07.asf")] == ["07_02"]
+    assert [clip.name for clip in Reading([tmp_path / "07.asf", tmp_path / "07_01.amc"])] == ["07_01"]
 
 
 def test_folders_mix_formats_and_bad_clips_are_left_out_and_said(tmp_path):
@@ -139,7 +139,8 @@ def test_folders_mix_formats_and_bad_clips_are_left_out_and_said(tmp_path):
     bad.write_bytes(bad.read_bytes()[:-40])
     write_person(tmp_path / "deep", "13")
     write_bvh(tmp_path / "08" / "08_01.bvh")
-    clips, left_out = read_clips(tmp_path)
+    reading = Reading(tmp_path)
+    clips, left_out = list(reading), reading.left_out
     assert [(clip.name, clip.subject) for clip in clips] == [("07_01", 7), ("08_01", 8), ("13_01", 13)]
     assert len(left_out) == 1 and "07_02.amc" in left_out[0]
     found = convert_motion(tmp_path, "lab", tmp_path / "out.h5", seed=1)

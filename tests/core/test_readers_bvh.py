@@ -14,7 +14,7 @@ from poseaug_core.readers.body import subject_of
 from poseaug_core.readers.bvh import read_bvh
 from poseaug_core.readers.bvh_file import parse, positions
 from poseaug_core.readers.bvh_names import map_names
-from poseaug_core.readers.mocap import read_clips
+from poseaug_core.readers.mocap import Reading
 from poseaug_core.skeleton import HUMAN16
 from tests.core.bvh_people import PERSON, SCHEMES, bvh_text, names_of, write_bvh
 
@@ -174,14 +174,15 @@ def test_folder_reads_recursively_reports_and_cancels(tmp_path):
     write_bvh(tmp_path / "02" / "deep" / "02_01.BVH")
     (tmp_path / "02" / "bad.bvh").write_text("HIERARCHY\nnonsense\nMOTION\n")
     heard = []
-    clips, left_out = read_clips(tmp_path, progress=lambda share, text: heard.append((share, text)))
+    reading = Reading(tmp_path, progress=lambda share, text: heard.append((share, text)))
+    clips, left_out = list(reading), reading.left_out
     assert [(clip.name, clip.subject) for clip in clips] == [("01_01", 1), ("02_01", 2)]
     assert len(left_out) == 1 and "bad.bvh" in left_out[0]
     assert [share for share, _ in heard] == [0, 1 / 3, 2 / 3]
     with pytest.raises(Cancelled):
-        read_clips(tmp_path, progress=lambda share, text: share < 0.5)
+        list(Reading(tmp_path, progress=lambda share, text: share < 0.5))
     with pytest.raises(UserError, match="0 .bvh or .amc files"):
-        read_clips(_empty(tmp_path))
+        list(Reading(_empty(tmp_path)))
 
 
 def _empty(folder):

@@ -28,13 +28,6 @@ def test_filmed_poses_reproject_exactly(clips, rig):
     assert poses.uv[..., 0].abs().max() <= 1 and poses.xyz[..., 2].min() > 0.3
 
 
-def test_noise_is_added_to_2d_alone(clips):
-    clean = film(clips, LAB, np.random.default_rng(0)).poses
-    noisy = film(clips, LAB, np.random.default_rng(0), noise=0.01).poses
-    assert torch.equal(noisy.xyz, clean.xyz)
-    assert (noisy.uv - clean.uv).std().item() == pytest.approx(0.01, rel=0.05)
-
-
 def test_filming_keeps_limbs_and_uprightness(clips):
     poses = film(clips, "lab", np.random.default_rng(0), stride=3).poses
     for subject, clip in ((1, clips[0]), (2, clips[2])):
