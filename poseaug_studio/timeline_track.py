@@ -233,17 +233,18 @@ class Track(QWidget):
                     painter.fillRect(QRectF(x, 20, 1, 6), ink)
 
     def _paint_marks(self, painter: QPainter) -> None:
-        """The best, then changes of controls, then evaluations: of two that would overlap the first is drawn."""
-        taken = np.zeros(self.width() + 2 * APART, bool)
+        """Changes of controls above, the best and the evaluations below: of two that would overlap one is drawn."""
         first, last = self.sight
         painter.setPen(Qt.PenStyle.NoPen)
-        for kind in (BEST, CONTROL, EVALUATION):
+        free = {kind: np.ones(self.width() + 2 * APART, bool) for kind in (CONTROL, EVALUATION)}
+        free[BEST] = free[EVALUATION]
+        for kind in (CONTROL, BEST, EVALUATION):
             for mark in self.marks:
                 if mark.kind == kind and first <= mark.step <= last:
                     x = self.x_of(mark.step)
-                    at = int(x)
-                    if kind == BEST or not taken[at : at + APART].any():
-                        taken[at : at + APART] = True
+                    around = slice(max(int(x) - APART // 2, 0), int(x) + APART // 2)
+                    if free[kind][around].all():
+                        free[kind][around] = False
                         self._paint_mark(painter, kind, x)
 
     def _paint_mark(self, painter: QPainter, kind: str, x: float) -> None:
@@ -254,7 +255,7 @@ class Track(QWidget):
         elif kind == CONTROL:
             painter.setBrush(QColor(t.warning))
             painter.drawPolygon(
-                QPolygonF([QPointF(x, 31.5), QPointF(x - 3.5, 35), QPointF(x, 38.5), QPointF(x + 3.5, 35)])
+                QPolygonF([QPointF(x, 17.5), QPointF(x - 3.5, 14), QPointF(x, 10.5), QPointF(x + 3.5, 14)])
             )
         elif kind == BEST:
             painter.setBrush(QColor(t.good))

@@ -53,6 +53,8 @@ TURN_MS = 15
 #: Seconds between two live snapshots in a panel, where that is longer than between snapshots: painting takes the
 #: processor from the training.
 PACE = {"kcs": 1.0, "distributions": 1.0, "curves": 1.0, "samples": 2.0}
+#: The same while a timeline is dragged, whose poses are not to wait for the other panels.
+SCRUBBED_PACE = 0.25
 
 
 class DockTitle(QFrame):
@@ -303,13 +305,18 @@ class Workspace(QWidget):
         if self._stale and not 0 <= self._turn.remainingTime() <= TURN_MS:  # -1: no turn is to come
             self._present_next()
 
+    def _pace(self, name: str) -> float:
+        if self._live:
+            return PACE.get(name, 0.0)
+        return 0.0 if name == "scene" else SCRUBBED_PACE
+
     def _present_next(self) -> None:
         """One panel a turn; those out of sight wait until they are seen, and those whose time has not come for it."""
         seen = [name for name in self._stale if not self.panels[name].visibleRegion().isEmpty()]
         if not seen:
             return
         now = time.monotonic()
-        waits = {name: self._shown.get(name, 0) + PACE.get(name, 0) - now if self._live else 0.0 for name in seen}
+        waits = {name: self._shown.get(name, 0) + self._pace(name) - now for name in seen}
         name = next((name for name in seen if waits[name] <= 0), None)
         if name is not None:
             self._shown[name] = now
