@@ -17,6 +17,7 @@ MEANING = {
     "studio.followed_over_headless": "the same in a process of its own that a window follows by its run folder",
     "studio.turned_over_headless": "the same in the window while its 3D views are turned by the mouse",
     "studio.headless_rate": "iterations a second, headless",
+    "watched_over_asleep": "the same between stretches of one training, watched and with the window asleep in turn",
     "gui_share": "of a core, what the window's own thread takes while a training is watched",
     "studio.click_p50_ms": "a click until its handler has run, median, milliseconds",
     "studio.click_p95_ms": "a click until its handler has run, 95th percentile, milliseconds",

@@ -24,13 +24,15 @@ from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from benchmarks.studio_costs import PaintCosts
-from benchmarks.studio_headless import Pace
+from benchmarks.studio_headless import Pace, measured_config
 from benchmarks.studio_input import Clicks, Drag
-from poseaug_core.demo import demo_config
 from poseaug_studio.application import make_application
 from poseaug_studio.session import Session
 from poseaug_studio.window import StudioWindow
 
+#: Stretches of watching and of not watching, in turn, and the seconds of one; its first part does not count, in which
+#: what was asked for before is still painted.
+STRETCHES, STRETCH, SETTLED = 16, 1.5, 0.2
 #: Clicks, after the rate is taken: a click redraws the views, which watching alone does not.
 CLICKS = 30
 #: Seconds that the views are turned by the mouse, while the demo trains and again while it is paused.
@@ -40,7 +42,7 @@ PATIENCE = 240
 
 
 class Watch:
-    """Goes through the measurement's parts, one at a time, looking 50 times a second whether the next is due."""
+    """Goes through the measurement's parts, one at a time, looking 25 times a second whether the next is due."""
 
     def __init__(self, application: QApplication, window: StudioWindow, costs: PaintCosts, status: Callable):
         self.application, self.window, self.session, self.costs = application, window, window.session, costs
@@ -48,7 +50,7 @@ class Watch:
         self.part, self.inputs, self.until = self.watch, None, 0.0
         self.cpu = self.began = 0.0
         # A fine timer, as another would wake the GUI thread for every tick of its own.
-        self.timer = QTimer(interval=20, timerType=Qt.TimerType.PreciseTimer)
+        self.timer = QTimer(interval=40, timerType=Qt.TimerType.PreciseTimer)
         self.timer.timeout.connect(lambda: self.part())
         self.timer.start()
 
@@ -65,7 +67,28 @@ class Watch:
             for name, seconds in self.costs.seconds.items():
                 count = len(self.costs.ends[name])
                 self.found |= {f"paint_ms.{name}": 1000 * seconds / count, f"paint_share.{name}": seconds / wall}
-            self.inputs, self.part = Clicks(self.window), self.click
+            if self.session.live is None:
+                self.inputs, self.part = Clicks(self.window), self.click
+            else:
+                self.marks, self.until, self.part = [[]], time.perf_counter() + STRETCH, self.alternate
+
+    def alternate(self) -> None:
+        """The same training with the window asleep in every other stretch: what others do meanwhile hits both alike."""
+        now, step, stretch = time.perf_counter(), self.status().step, self.marks[-1]
+        if now - (self.until - STRETCH) >= SETTLED and (not stretch or step != stretch[-1][1]):
+            stretch.append((now, step))
+        if now < self.until:
+            return
+        self.until = now + STRETCH
+        if len(self.marks) < STRETCHES:
+            (self.session._timer.stop if len(self.marks) % 2 else self.session._timer.start)()
+            self.marks.append([])
+            return
+        self.session._timer.start()
+        rates = [(m[-1][1] - m[1][1]) / (m[-1][0] - m[1][0]) for m in self.marks if len(m) > 3]
+        if len(rates) == STRETCHES:
+            self.found["watched_over_asleep"] = float(np.median(np.divide(rates[::2], rates[1::2])))
+        self.inputs, self.part = Clicks(self.window), self.click
 
     def click(self) -> None:
         if len(self.inputs.shown) < CLICKS:
@@ -127,7 +150,7 @@ def main() -> None:
         window.show()
         other = None
         if options.kind == "thread":
-            window.begin(demo_config(threads=options.threads), "benchmark", folder)
+            window.begin(measured_config(options.threads), "benchmark", folder)
             status = lambda: session.live.status if session.live else session.status  # noqa: E731
         else:
             command = ["-m", "benchmarks.studio_headless", "--folder", str(folder), "--threads", str(options.threads)]
