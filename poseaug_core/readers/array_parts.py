@@ -41,16 +41,15 @@ class PoseFile:
 
     def check(self, progress: Callable[[float], None]) -> None:
         """UserError where a part by itself would be refused: the file is then to be judged as a whole."""
-        seen = []
+        seen, every = [], max(len(self) // PROJECTED, 1)
         for done, poses in enumerate(self.parts(CHUNK)):
             progress(done * CHUNK / len(self))
             check_poses(poses.xyz, poses.uv, poses.camera, self.name)
             if self.clips and int(poses.tag[:, 1].max()) >= len(self.clips) or int(poses.tag.min()) < 0:
                 raise UserError(f"{self.path}: numbers of clips or frames do not count into their names.")
-            first = -(done * CHUNK) % max(len(self) // PROJECTED, 1)
-            seen.append(poses.take(slice(first, None, max(len(self) // PROJECTED, 1))))
-        sample = [torch.cat([getattr(poses, key) for poses in seen]) for key in ("xyz", "uv", "camera")]
-        check_projection(*sample, self.name)
+            some = poses.take(slice(-(done * CHUNK) % every, None, every))
+            seen.append([column.clone() for column in (some.xyz, some.uv, some.camera)])  # a view would hold the part
+        check_projection(*map(torch.cat, zip(*seen, strict=True)), self.name)
 
     def parts(self, size: int) -> Iterator[Poses]:
         """All poses in order, so many at a time."""
