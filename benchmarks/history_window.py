@@ -24,8 +24,10 @@ from PySide6.QtCore import QEvent, QPointF, QSettings, Qt, QTimer
 
 from benchmarks.studio_costs import PaintCosts
 from benchmarks.studio_input import MOVES, post
+from poseaug_studio import style
 from poseaug_studio.application import make_application
 from poseaug_studio.session import Session
+from poseaug_studio.theme import DARK, LIGHT
 from poseaug_studio.views_painter import PainterViews
 from poseaug_studio.window import StudioWindow
 
@@ -177,10 +179,10 @@ def main() -> None:
     options = parser.parse_args()
     application, costs, poses = make_application(), PaintCosts(), PaintedPoses()
     with tempfile.TemporaryDirectory() as scratch:
+        style.apply(application, {"dark": DARK, "light": LIGHT}[options.theme])
         session = Session()
         settings = QSettings(str(Path(scratch) / "studio.ini"), QSettings.Format.IniFormat)
         window = StudioWindow(session, settings, options.theme, scripted=True)
-        window.set_theme(options.theme)
         window.resize(*map(int, options.size.split("x")))
         window.show()
         measured: list[Measured] = []

@@ -20,6 +20,8 @@ FLOOR = 1e-6
 FILLED = 0.5
 #: Decades that a logarithmic axis shows at most: a loss that touches zero would flatten all others.
 DECADES = 4.0
+#: Marks drawn at most.
+MARKS = 80
 #: Curves of so few points show them.
 FEW = 15
 #: Steps up to which a run is short: each of them may be seen.
@@ -28,13 +30,14 @@ SHORT = 40
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: steps x (n,) and values y (n,)."""
+    """A curve: steps x (n,) and values y (n,). around: the lowest and the highest (n,) where y are means."""
 
     name: str
     x: np.ndarray
     y: np.ndarray
     ink: str
     dash: Qt.PenStyle
+    around: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class NumberAxis(pg.AxisItem):
             told = [f"{10**value:g}" for value in values]
             kept = lambda text: text.replace(".", "").lstrip("0")[:1] in ("1", "2", "5")  # noqa: E731
             return [text if kept(text) else "" for text in told]
+        if self.orientation == "bottom" and max(map(abs, values), default=0) >= 100_000 and spacing >= 1000:
+            return [f"{value / 1000:,g}k" if value else "0" for value in values]  # in full they would touch
         digits = max(0, int(np.ceil(-np.log10(spacing) - 1e-9)))
         return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
 
@@ -79,6 +84,7 @@ class CurvePlot(pg.PlotWidget):
         self._lines: list[pg.PlotCurveItem] = []
         self._bands: list[pg.PlotCurveItem] = []
         self._middles: list[pg.PlotCurveItem] = []
+        self._around: list[pg.PlotCurveItem] = []
         item = self.getPlotItem()
         item.hideButtons()
         item.disableAutoRange()
@@ -138,6 +144,7 @@ class CurvePlot(pg.PlotWidget):
         self._title.setText(unit, color=mix(self.theme.muted, self.theme.text, 0.5), size="8pt")
         self._draw_bands(bands, max(last, 1))
         wanted = [*others, *lines]
+        self._draw_around([line for line in wanted if line.around is not None])
         self._reuse(self._lines, wanted)
         for i, (curve, line) in enumerate(zip(self._lines, wanted, strict=False)):
             curve.setPen(pg.mkPen(line.ink, width=1.2 if i < len(others) else 1.6, style=line.dash))
@@ -152,6 +159,19 @@ class CurvePlot(pg.PlotWidget):
             self.setXRange(*x_range(last), padding=0)
             self.setYRange(*self._fitted([*lines, *others], bands, fixed), padding=0)
         self._draw_marks()
+
+    def _draw_around(self, lines: list[Line]) -> None:
+        """Pale, behind its curve, all that a mean stands for: drawn in full it would hide the other curves."""
+        self._reuse(self._around, lines)
+        for item, line in zip(self._around, lines, strict=False):
+            low, high = map(self._scaled, line.around)
+            item.setZValue(-5)
+            item.setPen(None)
+            item.setFillLevel("enclosed")
+            item.setBrush(pg.mkBrush(colour(line.ink, 0.16)))
+            item.setData(
+                np.concatenate((line.x, line.x[::-1], line.x[:1])), np.concatenate((high, low[::-1], high[:1]))
+            )
 
     def _reuse(self, items: list[pg.PlotCurveItem], wanted: list) -> None:
         while len(items) < len(wanted):
@@ -185,7 +205,8 @@ class CurvePlot(pg.PlotWidget):
         if fixed is not None:
             self._y_range = None
             return fixed[0] - 0.05, fixed[1] + 0.1
-        values = [self._scaled(line.y[line.y > FLOOR] if self._log else line.y) for line in lines if len(line.y)]
+        told = [y for line in lines for y in (line.around or (line.y,)) if len(y)]
+        values = [self._scaled(y[y > FLOOR] if self._log else y) for y in told]
         values += [self._scaled(np.maximum(edge, 0.1)) for band in bands for edge in (band.low, band.high)]
         values = np.concatenate(values) if values else np.empty(0)
         if not len(values):
@@ -213,9 +234,12 @@ class CurvePlot(pg.PlotWidget):
         self._draw_marks()
 
     def _draw_marks(self) -> None:
-        (_, _), (low, high) = self.viewRange()
-        steps = np.repeat(np.array(sorted(self.marks), float), 2)
-        self._mark_lines.setData(steps, np.tile([low, low + 0.07 * (high - low)], len(self.marks)))
+        (first, last), (low, high) = self.viewRange()
+        steps = np.array(sorted(self.marks), float)
+        # One for those that would flow together; all are told where the mouse is.
+        cells = np.floor((steps - first) / max(last - first, 1) * MARKS)
+        steps = np.repeat(steps[np.diff(cells, prepend=-1) > 0], 2)
+        self._mark_lines.setData(steps, np.tile([low, low + 0.07 * (high - low)], len(steps) // 2))
 
     # the mouse
 

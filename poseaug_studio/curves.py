@@ -14,7 +14,7 @@ from poseaug_studio.curve_plot import Band, CurvePlot, Line, round_up
 from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
 from poseaug_studio.histograms import Histograms
 from poseaug_studio.legend import Entry, Legend
-from poseaug_studio.metric_series import MetricSeries, Staircase, smooth, thin
+from poseaug_studio.metric_series import MetricSeries, Staircase, smooth, summary, thin
 from poseaug_studio.plotting import PlotPanel, colour, draw_empty, plot_font
 from poseaug_studio.segments import Push, Segments
 from poseaug_studio.selection import Selection
@@ -25,6 +25,8 @@ PERIOD = 1000
 #: Milliseconds until a stretch zoomed into, or another smoothing, is drawn.
 SOON = 60
 POINTS = 400
+#: Values a point from which a curve is drawn as its mean, with all that it runs through pale around it.
+DENSE = 8
 #: Width in pixels from which everything in the bar has its full name.
 ROOMY = 600
 
@@ -202,12 +204,9 @@ class CurvesPanel(PlotPanel):
         view = self.tabs.value
         self._curves = {name: self.curve(name) for name in styles}
         shown = {name: style for name, style in styles.items() if name not in self.hidden}
-        lines = [
-            Line(name, *self._thinned(*self._curves[name]), style.ink(self.theme), style.dash)
-            for name, style in shown.items()
-        ]
+        lines = [self._line(name, style, *self._curves[name], style.dash) for name, style in shown.items()]
         others = [
-            Line(name, *self._thinned(*self._smoothed(self.other, name)), style.ink(self.theme), DOTTED)
+            self._line(name, style, *self._smoothed(self.other, name), DOTTED)
             for name, style in shown.items()
             if self.other_name
         ]
@@ -226,12 +225,15 @@ class CurvesPanel(PlotPanel):
         steps, values = series.get(name)
         return steps, smooth(values, self.smoothing.value() / 100)
 
-    def _thinned(self, steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _line(self, name: str, style: Style, steps: np.ndarray, values: np.ndarray, dash: Qt.PenStyle) -> Line:
         """What is drawn of a curve: of a stretch zoomed into all that there is room for."""
         if self.plot.held:
             first, last = np.searchsorted(steps, self.plot.reach)
             steps, values = steps[max(first - 1, 0) : last + 1], values[max(first - 1, 0) : last + 1]
-        return thin(steps, values, POINTS)
+        if len(steps) <= DENSE * POINTS:
+            return Line(name, *thin(steps, values, POINTS), style.ink(self.theme), dash)
+        steps, mean, *around = summary(steps, values, POINTS)
+        return Line(name, steps, mean, style.ink(self.theme), dash, tuple(around))
 
     def _bands(self) -> list[Band]:
         bands = []

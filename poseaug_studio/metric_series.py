@@ -86,6 +86,14 @@ class Staircase:
                 del self.steps[middle], self.levels[middle]
 
 
+def summary(x: np.ndarray, y: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
+    """Of a long curve: the middles of at most so many stretches, and in each the mean, the lowest and the highest."""
+    starts = np.arange(0, len(x), -(-len(x) // count))
+    sizes = np.diff(starts, append=len(x))
+    mean, low, high = np.add.reduceat(y, starts) / sizes, np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+    return x[starts + sizes // 2], mean, low, high
+
+
 def thin(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """At most so many points: the lowest and the highest of each stretch, so that no peak is lost; the last is kept."""
     if len(x) <= most:

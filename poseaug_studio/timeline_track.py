@@ -215,7 +215,7 @@ class Track(QWidget):
             name = self.names.get(span.name, span.name)
             if painter.fontMetrics().horizontalAdvance(name) < right - left - 8:
                 painter.setPen(QColor(mix(tint, t.text, 0.35)))
-                painter.drawText(QRectF(left + 2, 0, right - left, 14), Qt.AlignmentFlag.AlignLeft, name)
+                painter.drawText(QRectF(left + 2, -2, right - left, 14), Qt.AlignmentFlag.AlignLeft, name)
 
     def _paint_ticks(self, painter: QPainter) -> None:
         """A hair line a snapshot; where they are too many for that, a bar over the stretch that was recorded."""
@@ -233,32 +233,27 @@ class Track(QWidget):
                     painter.fillRect(QRectF(x, 20, 1, 6), ink)
 
     def _paint_marks(self, painter: QPainter) -> None:
-        """Changes of controls above, the best and the evaluations below: of two that would overlap one is drawn."""
+        """Changes of controls above, evaluations and the best of them below; of two that would overlap one is drawn,
+        and hair lines where they crowd."""
+        t = self.theme
         first, last = self.sight
         painter.setPen(Qt.PenStyle.NoPen)
-        free = {kind: np.ones(self.width() + 2 * APART, bool) for kind in (CONTROL, EVALUATION)}
-        free[BEST] = free[EVALUATION]
-        for kind in (CONTROL, BEST, EVALUATION):
-            for mark in self.marks:
-                if mark.kind == kind and first <= mark.step <= last:
-                    x = self.x_of(mark.step)
-                    around = slice(max(int(x) - APART // 2, 0), int(x) + APART // 2)
-                    if free[kind][around].all():
-                        free[kind][around] = False
-                        self._paint_mark(painter, kind, x)
-
-    def _paint_mark(self, painter: QPainter, kind: str, x: float) -> None:
-        t = self.theme
-        if kind == EVALUATION:
-            painter.setBrush(QColor(t.real))
-            painter.drawPolygon(QPolygonF([QPointF(x, 32), QPointF(x - 3.5, 38), QPointF(x + 3.5, 38)]))
-        elif kind == CONTROL:
-            painter.setBrush(QColor(t.warning))
-            painter.drawPolygon(
-                QPolygonF([QPointF(x, 17.5), QPointF(x - 3.5, 14), QPointF(x, 10.5), QPointF(x + 3.5, 14)])
-            )
-        elif kind == BEST:
-            painter.setBrush(QColor(t.good))
+        best = [self.x_of(mark.step) for mark in self.marks if mark.kind == BEST and first <= mark.step <= last]
+        for kind, ink, top in ((CONTROL, t.warning, 11.0), (EVALUATION, t.real, 32.0)):
+            xs = [self.x_of(mark.step) for mark in self.marks if mark.kind == kind and first <= mark.step <= last]
+            crowded = len(xs) * 2 * APART > self.width()
+            drawn = -APART
+            for x in xs:
+                beside = kind == CONTROL or all(abs(x - other) >= APART for other in best)
+                if beside and x - drawn >= (MERGED if crowded else APART):
+                    drawn = x
+                    if crowded:
+                        painter.fillRect(QRectF(round(x), top + 0.5, 1, 4), QColor(ink))
+                    else:
+                        painter.setBrush(QColor(ink))
+                        painter.drawPolygon(_diamond(x, top) if kind == CONTROL else _triangle(x, top))
+        painter.setBrush(QColor(t.good))
+        for x in best:
             painter.drawEllipse(QPointF(x, 35.5), 4, 4)
 
     def _paint_zoom(self, painter: QPainter) -> None:
@@ -283,3 +278,11 @@ class Track(QWidget):
             painter.setPen(QPen(color, 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawEllipse(QPointF(x, 23), 8.5, 8.5)
+
+
+def _triangle(x: float, top: float) -> QPolygonF:
+    return QPolygonF([QPointF(x, top), QPointF(x - 3.5, top + 6), QPointF(x + 3.5, top + 6)])
+
+
+def _diamond(x: float, top: float) -> QPolygonF:
+    return QPolygonF([QPointF(x, top), QPointF(x - 3, top + 3), QPointF(x, top + 6), QPointF(x + 3, top + 3)])
