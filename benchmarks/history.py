@@ -55,7 +55,8 @@ MEANING = {
 
 def measure(rounds: int, say: Callable[[str], None], records: int = RECORDS, window: bool = True) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, config in (("demo", demo_config()), ("full", make_config(pretrain_epochs=0, warmup_epochs=0))):
+    feeding = {"pretrain_epochs": 0, "warmup_epochs": 0, "warmup_iterations": 0}  # epochs as most of a run's are
+    for name, config in (("demo", demo_config(**feeding)), ("full", make_config(**feeding))):
         say(f"shares of the training, {name}")
         found |= {f"history.{name}.{key}": value for key, value in shares(config, rounds).items()}
     config = demo_config() if os.environ.get("POSEAUG_FULL_RECORDS") == "1" else demo_config(**SMALL)
@@ -74,32 +75,30 @@ def measure(rounds: int, say: Callable[[str], None], records: int = RECORDS, win
 
 
 def shares(config: Config, rounds: int) -> dict[str, float]:
-    """What a snapshot takes of the training between two: an epoch is trained, observed and recorded in turn."""
+    """What a snapshot takes of the training between two: epochs are trained, observed and recorded in turn."""
     trainer = Trainer(config, load_data(config))
-    stages = trainer.schedule.stages("poseaug", 0)
-    iterations = min(2 * config.snapshot_every, trainer.schedule.batches(len(trainer.source)) * len(stages))
     ratios: dict[str, list[float]] = {"write_share": [], "observe_share": []}
     with tempfile.TemporaryDirectory() as scratch:
         run = Run.create(Path(scratch) / "run", config, {"sets": {}})
-        for number in range(rounds + 1):  # the first warms up
-            took = {"train": 0.0, "observe": [], "write": []}
-            for i in range(iterations):
+        for _ in range(rounds):
+            epoch, steps, observe, write = trainer.position.epoch, [], [], []
+            while trainer.position.epoch == epoch and trainer.position.phase != "done":
                 began = time.perf_counter()
                 trainer.step(config.controls)
-                took["train"] += time.perf_counter() - began
-                if i % 4 == 0:
-                    scalars = trainer.updates.meter.read()
-                    began = time.perf_counter()
-                    snapshot = trainer.observe(scalars)
-                    observed = time.perf_counter()
-                    run.append(snapshot)
-                    run.log_metrics(trainer.position.step, scalars, kind="scalars")
-                    took["write"].append(time.perf_counter() - observed)
-                    took["observe"].append(observed - began)
-            between = config.snapshot_every * took["train"] / iterations
-            if number:
-                ratios["write_share"].append(median(took["write"]) / between)
-                ratios["observe_share"].append(median(took["observe"]) / between)
+                steps.append(time.perf_counter() - began)
+                if len(steps) % 4:
+                    continue
+                scalars = trainer.updates.meter.read()
+                began = time.perf_counter()
+                snapshot = trainer.observe(scalars)
+                observed = time.perf_counter()
+                run.append(snapshot)
+                run.log_metrics(trainer.position.step, scalars, kind="scalars")
+                write.append(time.perf_counter() - observed)
+                observe.append(observed - began)
+            between = config.snapshot_every * sum(steps) / len(steps)
+            ratios["write_share"].append(median(write) / between)
+            ratios["observe_share"].append(median(observe) / between)
         run.close()
     return {key: median(values) for key, values in ratios.items()}
 
