@@ -56,16 +56,29 @@ class Journal:
                         break
                     since += len(line)
                     if containing in line and not line.isspace():
-                        rows.append(json.loads(line))
+                        rows.append(self._parsed(line))
             return rows, since
         except FileNotFoundError:
             return [], 0
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path} is damaged ({error}); restore it from a copy or start a new run.") from error
+        except OSError as error:
+            raise self._damaged(error) from error
+
+    def _parsed(self, line: bytes) -> dict[str, Any]:
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> UserError:
+        return UserError(f"{self.path} is damaged ({error}); restore it from a copy or start a new run.")
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        """Rewrite the file with the complete rows that are wanted."""
-        self.rewrite([row for row in self.read()[0] if wanted(row)])
+        """Rewrite the file with the complete rows that are wanted, a line at a time: a long run has many."""
+        self.path.touch()
+        with replacing(self.path) as part, open(self.path, "rb") as old, open(part, "wb") as new:
+            for line in old:
+                if line.endswith(b"\n") and not line.isspace() and wanted(self._parsed(line)):
+                    new.write(line)
 
     def rewrite(self, rows: list[dict[str, Any]]) -> None:
         """These rows in place of the file's, whole or not at all."""
