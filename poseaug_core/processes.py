@@ -107,8 +107,8 @@ class _Crew:
 
 def _killed() -> UserError:
     return UserError(
-        "One of the processes that share the work was ended from outside, which systems do where memory runs out; close "
-        "other programs, or work with fewer processes."
+        "One of the processes that share the work was ended from outside, which systems do where memory runs out; "
+        "close other programs, or work with fewer processes."
     )
 
 

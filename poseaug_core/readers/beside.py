@@ -11,13 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from poseaug_core.errors import UserError
-from poseaug_core.readers import images, is_flat, kind_of, mpii
+from poseaug_core.readers import images, mpii
 from poseaug_core.readers.asfamc import TRIALS, skeleton_of
 from poseaug_core.readers.body import subject_of
 from poseaug_core.readers.dhp import annotation_files
 from poseaug_core.readers.h36m import KEYPOINTS
 from poseaug_core.readers.keypoint_images import SUFFIXES, image_folder, image_size
-from poseaug_core.readers.mocap import MOTION, SKELETON, motion_files
+from poseaug_core.readers.motion_files import MOTION, SKELETON, motion_files
+from poseaug_core.readers.reading import is_flat, kind_of
 from poseaug_core.readers.spec import Spec
 
 #: Options that mean what is meant without them, for every reader that knows them.

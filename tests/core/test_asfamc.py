@@ -13,7 +13,8 @@ from poseaug_core.readers.amc import read_amc
 from poseaug_core.readers.asf import ends, read_asf
 from poseaug_core.readers.asfamc import JOINTS, read_asfamc, skeleton_of
 from poseaug_core.readers.bvh import read_bvh
-from poseaug_core.readers.mocap import Reading, convert_motion
+from poseaug_core.readers.mocap import convert_motion
+from poseaug_core.readers.motion_files import Reading
 from poseaug_core.skeleton import HUMAN16
 from tests.core.acclaim_people import AXES, BONES, NO_AXIS, amc_text, asf_text, random_angles, write_person
 from tests.core.bvh_people import write_bvh

@@ -14,7 +14,7 @@ from poseaug_core.readers.body import subject_of
 from poseaug_core.readers.bvh import read_bvh
 from poseaug_core.readers.bvh_file import parse, positions
 from poseaug_core.readers.bvh_names import map_names
-from poseaug_core.readers.mocap import Reading
+from poseaug_core.readers.motion_files import Reading
 from poseaug_core.skeleton import HUMAN16
 from tests.core.bvh_people import PERSON, SCHEMES, bvh_text, names_of, write_bvh
 
