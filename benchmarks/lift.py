@@ -26,6 +26,7 @@ FORMATS = {
     "keypoints.npz": ".npz", "poses.npz": ".npz", "poses.h5": ".h5", "results.json": ".json",
     "results.json.csv": ".csv", "frames": ".h5",
 }  # fmt: skip
+GROWN = ("keypoints.npz", "poses.npz", "poses.h5", "results.json")
 WIDTH = 1024
 MEANING = {
     "of_products": "floating-point operations of the poses lifted a second, over torch's 2048^3 float32 product",
@@ -71,7 +72,7 @@ def _rates(place: Path, rounds: int, say: Callable[[str], None]) -> dict[str, fl
 def _growth(place: Path, say: Callable[[str], None]) -> dict[str, float]:
     """A narrow network: what is read and written grows with the poses, the network does not."""
     weights, found = lift_made.estimator(place, width=16), {}
-    for kind in ("keypoints.npz", "poses.npz", "poses.h5", "results.json"):
+    for kind in GROWN:
         times, peaks = [], []
         for count in (FROM, TO):
             say(f"{kind}, {count:,} poses in a process of their own")
