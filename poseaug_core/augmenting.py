@@ -15,7 +15,6 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.geometry import project
 from poseaug_core.poses import Poses
 from poseaug_core.resident import Resident
 
@@ -62,5 +61,4 @@ def augmented_pairs(
             f"None of the {len(source):,} augmented poses lies inside the image; train the augmentor for longer."
         )
     kept = source.take(rows)
-    xyz = epoch.collected_xyz[rows]
-    return replace(kept, xyz=xyz, uv=project(xyz, kept.camera), name=f"{source.name} augmented")
+    return replace(kept, xyz=epoch.collected_xyz[rows], uv=epoch.collected_uv[rows], name=f"{source.name} augmented")

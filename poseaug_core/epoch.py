@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from poseaug_core.augmentor import Augmented, set_lengths
-from poseaug_core.errors import UserError
 from poseaug_core.geometry import project
 from poseaug_core.resident import Batch, Resident
 
@@ -37,6 +36,7 @@ class Epoch:
         self.template = torch.zeros(count, **how)
         self.usable = torch.zeros(rows, dtype=torch.bool, device=poses.device)
         self.collected_xyz = torch.zeros(rows, 16, 3, device=poses.device)
+        self.collected_uv = None if poses.lean else torch.zeros(rows, 16, 2, device=poses.device)
         self.origin = torch.zeros(count, **how)  # the order in which the poses collected came
         self.kept_rows = torch.zeros(rows, **how)
         self.kept_count = torch.zeros((), dtype=torch.long, device=poses.device)
@@ -100,6 +100,8 @@ class Epoch:
             usable = (made.uv_rt.abs() <= 1).flatten(1).all(1) & (made.rt[..., 2] > 0).all(1)
         places = self.places + iteration * self.batch
         self.collected_xyz.index_copy_(0, places, made.rt)
+        if self.collected_uv is not None:
+            self.collected_uv.index_copy_(0, places, made.uv_rt)
         self.usable.index_copy_(0, places, usable)
 
     def end_collection(self, generator: Generator) -> None:
@@ -122,9 +124,12 @@ class Epoch:
         return torch.cat((xyz, real_xyz)), torch.cat((uv, real_uv))
 
     def _collected(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Augmented pairs; 2D is projected again, being what it was when they were made."""
+        """Augmented pairs; 2D that is not held is projected again, being what it was when they were made."""
         xyz = self.collected_xyz[places]
-        return xyz, project(xyz, self.poses.camera(self.origin[places % len(self.poses)]))
+        return xyz, self._projected(xyz, places) if self.collected_uv is None else self.collected_uv[places]
+
+    def _projected(self, xyz: Tensor, places: Tensor) -> Tensor:
+        return project(xyz, self.poses.camera(self.origin[places % len(self.poses)]))
 
     def _rows(
         self, order: Tensor, iteration: int | Tensor, batch: int | None = None, length: Tensor | None = None
@@ -135,19 +140,19 @@ class Epoch:
         return order[places % (len(order) if length is None else length)]
 
     STATE = ("order", "order_real", "order_extra", "template", "usable", "kept")
-    COLLECTED = ("collected_xyz", "origin")
+    COLLECTED = ("collected_xyz", "collected_uv", "origin")
 
     def state(self, collected: bool) -> dict[str, Tensor]:
         """Orders and marks; with the pairs ``collected``, by far the largest, where they are still to be used."""
-        return {name: getattr(self, name) for name in (*self.STATE, *(self.COLLECTED if collected else ()))}
+        held = {name: getattr(self, name) for name in (*self.STATE, *(self.COLLECTED if collected else ()))}
+        return {name: tensor for name, tensor in held.items() if tensor is not None}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Take up a ``state``, in place. UserError for one of an earlier version that had collected pairs."""
-        if "collected_xyz" in tensors and "origin" not in tensors:
-            raise UserError(
-                "The checkpoint was made in the middle of an epoch by an earlier version of this program; start a new "
-                "run from its weights."
-            )
+        """Take up a ``state``, also one of another device, in place."""
         self.kept = tensors["kept"].to(self.poses.device)
         for name in tensors.keys() & {*self.STATE, *self.COLLECTED} - {"kept"}:
-            getattr(self, name).copy_(tensors[name])
+            if (held := getattr(self, name)) is not None:
+                held.copy_(tensors[name])
+        if "collected_xyz" in tensors and self.collected_uv is not None and "collected_uv" not in tensors:
+            places = torch.arange(len(self.collected_xyz), device=self.poses.device)
+            self.collected_uv.copy_(self._projected(self.collected_xyz, places))

@@ -18,16 +18,16 @@ class Resident:
     """Columns of n poses on a device, with the bits of the Poses they are of.
 
     Cameras are rows of a table. lean: 2D that is exactly the projection of its 3D is not held but projected again
-    when it is asked for; a GPU has the time and not the room, a CPU holds the Poses anyway. Tags stay behind.
+    when it is asked for; a GPU has the time and not the room, a CPU holds the Poses anyway, and None takes what suits
+    the device. Tags stay behind.
     """
 
     def __init__(self, poses: Poses, device: torch.device | str = "cpu", lean: bool | None = None):
         self.device, self.skeleton = torch.device(device), poses.skeleton
         table, which = _table(poses.camera.cpu())
         self.xyz, self.cameras, self.which = (column.to(self.device) for column in (poses.xyz, table, which))
-        self.uv: Tensor | None = poses.uv
-        if self.device.type != "cpu" if lean is None else lean:
-            self.uv = None if self._projects_to(poses.uv) else poses.uv.to(self.device)
+        self.lean = self.device.type != "cpu" if lean is None else lean
+        self.uv = None if self.lean and self._projects_to(poses.uv) else poses.uv.to(self.device)
 
     def __len__(self) -> int:
         return len(self.xyz)

@@ -16,7 +16,7 @@ from torch import Tensor
 from poseaug_core.capture import LENGTHS, make_captured
 from poseaug_core.config import Config, scheduled
 from poseaug_core.controls import Controls, changes
-from poseaug_core.device import choose_device, memory_held
+from poseaug_core.device import choose_device, memory_held, use_products
 from poseaug_core.dials import Dials
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
@@ -61,6 +61,7 @@ class Trainer:
         self.position = self.schedule.start()
         self.iteration = torch.zeros((), dtype=torch.long, device=self.device)  # position.iteration, for the device
         self.dials = Dials(self.device)
+        use_products(config.precision)
         templates = data.templates.to(self.device) if config.swap_bone_lengths else None
         extra = None if data.extra is None else data.extra.to(self.device)
         self.epoch = Epoch(Resident(data.source, self.device), templates, self.schedule.batch, extra)

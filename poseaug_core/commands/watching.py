@@ -26,7 +26,7 @@ def watch(live: Live, worker: threading.Thread, folder: Path) -> None:
     else:
         _lines(live, worker, errors, console)
     worker.join()
-    errors.tell_notes(console)
+    errors.tell_notes(console, live.status)
 
 
 def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console) -> None:
@@ -36,7 +36,7 @@ def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console
         while worker.is_alive():
             live.wait(*ENDED, timeout=LOOK)
             status = live.status
-            errors.tell_notes(bars.console)
+            errors.tell_notes(bars.console, status)
             total, done = (status.steps, status.step) if status.steps else (1.0, status.done)
             bars.update(task, total=total, completed=done, description=headline(status), facts=facts(status, errors))
             worker.join(LOOK if status.state in ENDED else 0)
@@ -47,7 +47,7 @@ def _lines(live: Live, worker: threading.Thread, errors: _Errors, console: Conso
     while worker.is_alive():
         live.wait(*ENDED, timeout=LOOK)
         status, now = live.status, time.monotonic()
-        errors.tell_notes(console)
+        errors.tell_notes(console, status)
         if status.state in ENDED:
             worker.join()
         elif now - told > (SOON if headline(status) != before else LATE):
@@ -86,9 +86,14 @@ class _Errors:
         self.folder, self.run, self.since = folder, None, 0
         self.latest: dict[str, float] = {}
         self.told = False
+        self.message = ""
 
-    def tell_notes(self, console: Console) -> None:
-        """Once, as soon as there is a run: what was found and decided while its data were read."""
+    def tell_notes(self, console: Console, status: Status) -> None:
+        """Once, as soon as there is a run: what was found and decided while its data were read; what is worth knowing
+        while it runs, as soon as it is said."""
+        if status.state == "running" and status.message not in ("", self.message):
+            self.message = status.message
+            console.print(self.message, highlight=False, soft_wrap=True, markup=False)
         if self.told or not (self.folder / "data.json").is_file():
             return
         try:

@@ -6,18 +6,26 @@ and recording does none of the work. Rehearsing finds what a GPU's host would ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 #: What copies to the host or from it, on a GPU; lift_fresh is every tensor made of Python's or numpy's numbers.
 WAITING = {
     "_local_scalar_dense", "nonzero", "equal", "lift_fresh", "masked_select", "unique_dim", "_unique2", "bincount",
     "repeat_interleave", "unique_consecutive",
 }  # fmt: skip
+
+
+def tensors(given) -> Iterator[Tensor]:
+    """Those in arguments or answers, lists and all."""
+    if isinstance(given, Tensor):
+        yield given
+    elif isinstance(given, list | tuple):
+        for part in given:
+            yield from tensors(part)
 
 
 class Waits(TorchDispatchMode):
@@ -46,15 +54,14 @@ class _Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, called, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        for leaf in tree_leaves((args, kwargs)):
-            if isinstance(leaf, Tensor):
-                storage = leaf.untyped_storage()
-                if storage.data_ptr() not in self.made | self.held.keys():
-                    self.held[storage.data_ptr()] = leaf, storage.clone()
+        for tensor in tensors((args, list(kwargs.values()))):
+            storage = tensor.untyped_storage()
+            if (place := storage.data_ptr()) not in self.made and place not in self.held:
+                self.held[place] = tensor, storage.clone()
         answer = called(*args, **kwargs)
-        tensors = [leaf for leaf in tree_leaves(answer) if isinstance(leaf, Tensor)]
-        self.made |= {t.untyped_storage().data_ptr() for t in tensors} - self.held.keys()
-        self.calls.append((called, *tree_flatten((args, kwargs)), tensors))
+        made = list(tensors(answer))
+        self.made.update(p for t in made if (p := t.untyped_storage().data_ptr()) not in self.held)
+        self.calls.append((called, args, kwargs, made))
         return answer
 
 
@@ -85,9 +92,7 @@ class Tape:
     @torch.no_grad()
     def _play(self, calls: list[tuple]) -> None:
         self.replays += 1
-        for called, leaves, shape, before in calls:
-            args, kwargs = tree_unflatten(leaves, shape)
-            after = [leaf for leaf in tree_leaves(called(*args, **kwargs)) if isinstance(leaf, Tensor)]
-            for there, now in zip(before, after, strict=True):
+        for called, args, kwargs, before in calls:
+            for there, now in zip(before, tensors(called(*args, **kwargs)), strict=True):
                 if there.data_ptr() != now.data_ptr():
                     there.copy_(now)
