@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu, loop
+from benchmarks import data, gpu, loop
 from tests.core.small import small_poses
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -53,3 +53,8 @@ def test_the_figures_of_a_gpu_by_the_way_that_every_device_can_go():
 def test_without_a_gpu_one_sentence_says_so(capsys):
     assert gpu.measure(1, lambda text: None) == {}
     assert capsys.readouterr().out == "There is no NVIDIA GPU here, so that nothing of one is measured.\n"
+
+
+def test_reading_and_converting():
+    found = data.measure(1, lambda text: None, full=1 / 256, frames=60, files=2)
+    assert len(found) == 4 * 5 + 2 * 2 + 2 and finite_and_explained(found, data.MEANING)
