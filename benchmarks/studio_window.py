@@ -107,10 +107,16 @@ class Watch:
         self.steps, self.until, self.part = self.status().step, time.perf_counter() + TURNED, part
         self.inputs = Drag(self.window.workspace.panels["scene"].views.native)
 
+    def _turned(self) -> bool:
+        """Whether the views were turned long enough; the mouse is let go then."""
+        over = time.perf_counter() >= self.until and len(self.costs.ends["views"]) > 2
+        if over:
+            self.inputs.stop()
+        return over
+
     def drag(self) -> None:
-        if time.perf_counter() < self.until:
+        if not self._turned():
             return
-        self.inputs.stop()
         self.found |= self._frames("training") | {"rate_turned": (self.status().step - self.steps) / TURNED}
         if self.session.live is None:
             self.end()
@@ -119,9 +125,8 @@ class Watch:
         self._turn(self.drag_paused)
 
     def drag_paused(self) -> None:
-        if time.perf_counter() < self.until:
+        if not self._turned():
             return
-        self.inputs.stop()
         self.found |= self._frames("paused")
         self.end()
 

@@ -1,8 +1,8 @@
 """One stage's figure in QPainter strokes: ground, body and ghosts, for PainterViews.
 
-Made for many frames of one figure: colours, gradients and the shadow are made once, and a frame is a handful of
-array products and one call for each limb. A call of QPainter costs more than the pixels of a limb, and each lets the
-training thread in.
+Made for many frames of one figure: colours, gradients, outlines and the shadow are made once, and a frame is a handful
+of array products and one call for each limb. Making an object of Qt lets go of Python's lock, the training thread takes
+it, and the frame waits: few are made while painting.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from pyqtgraph.functions import create_qpolygonf, ndarray_from_qpolygonf
 from PySide6.QtCore import QLineF, QPointF, QRect, Qt
 from PySide6.QtGui import (
     QColor,
@@ -17,7 +18,6 @@ from PySide6.QtGui import (
     QLinearGradient,
     QPainter,
     QPen,
-    QPolygonF,
     QRadialGradient,
     QTransform,
 )
@@ -36,7 +36,7 @@ UNSEEN = 0.004
 CELL = 2 * GROUND_HALF / SHADOW_CELLS
 #: Opacities of the grid from its middle to its edge, and half the length in metres of its pieces.
 FADES = (1.0, 0.88, 0.7, 0.52, 0.33, 0.13)
-PIECE = 0.3
+PIECE = 0.43
 #: How far to look from the person, in metres, for how the ground lies on the screen about them.
 STRETCH = 0.3
 SHADOW_AXES = np.array(((0.0, 0.0, 0.0), (STRETCH, 0.0, 0.0), (0.0, STRETCH, 0.0)))
@@ -60,6 +60,10 @@ class PaintedFigure:
         balls = {colour: ball_shade(*shades[colour]) for colour in colours}
         self._tubes = [tubes[tuple(colour)] for colour in body.colour.tolist()]
         self._balls = [balls[tuple(colour)] for colour in body.ball_colour.tolist()]
+        # The tubes' outlines, and their corners (4, 2) in memory, written anew for each frame.
+        self._outlines = [create_qpolygonf(4) for _ in self._tubes]
+        self._corners = [ndarray_from_qpolygonf(outline) for outline in self._outlines]
+        self._points = np.concatenate((body.start, body.end, body.centre))
         self._ghosts = [paint(ghost.colour[0]) for ghost in figure.ghosts]
         self._shadow, self._corner = self._shadow_image()
         grey = mix(rgb(theme.line), rgb(theme.muted), 0.22 if theme.name == "dark" else 0.1)
@@ -118,14 +122,16 @@ class PaintedFigure:
         """Tubes and balls, the farthest first."""
         solid = self.figure.body
         count = len(solid.start)
-        points = to_pixels(matrix, np.concatenate((solid.start, solid.end, solid.centre)), size)
+        points = to_pixels(matrix, self._points, size)
         start, end, balls = points[:count], points[count : 2 * count], points[2 * count :]
         corners, lights = tubes_on_screen(start, end, focal * solid.radii)
         radius = focal * solid.ball_radius / balls[:, 2]
         # Of each ball: where it is, where its light is, and how far it reaches.
         rounds = np.column_stack((balls[:, :2], balls[:, :2] - np.array((0.3, 0.35)) * radius[:, None], radius))
         depth = np.concatenate(((start[:, 2] + end[:, 2]) / 2, balls[:, 2] - 0.5 * solid.ball_radius))
-        corners, lights, rounds = corners.tolist(), lights.tolist(), rounds.tolist()
+        for outline, corner in zip(self._corners, corners, strict=True):
+            outline[...] = corner
+        lights, rounds = lights.tolist(), rounds.tolist()
         painter.setPen(Qt.PenStyle.NoPen)
         for k in np.argsort(-depth, kind="stable").tolist():
             if k < count:
@@ -134,13 +140,12 @@ class PaintedFigure:
                 shade.setStart(*a)
                 shade.setFinalStop(*b)
                 painter.setBrush(shade)
-                painter.drawConvexPolygon(QPolygonF([QPointF(x, y) for x, y in corners[k]]))
+                painter.drawConvexPolygon(self._outlines[k])
             else:
                 shade = self._balls[k - count]
                 x, y, lit_x, lit_y, reach = rounds[k - count]
-                lit = QPointF(lit_x, lit_y)
-                shade.setCenter(lit)
-                shade.setFocalPoint(lit)
+                shade.setCenter(lit_x, lit_y)
+                shade.setFocalPoint(lit_x, lit_y)
                 shade.setRadius(1.45 * reach)
                 painter.setBrush(shade)
                 painter.drawEllipse(QPointF(x, y), reach, reach)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QShortcut, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -114,6 +114,40 @@ def test_draws_only_when_something_changed(scene, qtbot):
     scene.camera.orbit(5, 0)
     settle(qtbot)
     assert scene.views.draws == before + 2
+
+
+def test_a_view_whose_pose_did_not_change_is_not_painted_again(scene, qtbot, monkeypatch):
+    if scene.painter_name == "opengl":
+        pytest.skip("OpenGL draws its views in one")
+    later = make_snapshot(step=300)
+    assert np.array_equal(later.xyz[0], scene._snapshot.xyz[0])
+    painted = []
+    monkeypatch.setattr(
+        type(scene.views), "_paint_view", lambda views, painter, index, size: painted.append(STAGES[index])
+    )
+    regions = PaintedRegions(scene.projections)
+    scene.present(later, 1)
+    settle(qtbot)
+    assert painted == ["ba", "bl", "rt"]
+    left = columns(scene.projections.width())[1][0]
+    assert [region.boundingRect().left() for region in regions.seen] == [left]
+    scene.camera.orbit(5, 0)
+    settle(qtbot)
+    assert painted[3:] == list(STAGES)
+
+
+class PaintedRegions(QObject):
+    """What a widget is asked to paint."""
+
+    def __init__(self, widget: QWidget):
+        super().__init__(widget)
+        self.seen = []
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched, event) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.seen.append(event.region())
+        return False
 
 
 def test_a_row_beyond_the_probe_shows_the_last(scene, qtbot):

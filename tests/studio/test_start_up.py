@@ -44,3 +44,14 @@ def test_the_window_is_there_before_torch_and_the_drawing_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_demo_begins_without_torchs_compiler():
+    code = (
+        "import sys\n"
+        "from poseaug_core.weights import recognise, shapes_of\n"
+        "print(recognise(shapes_of('simple_baseline', 256), 'it')['width'])\n"
+        "print([m for m in ('torch._dynamo', 'sympy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split("\n")[:2] == ["256", "[]"], done.stderr
