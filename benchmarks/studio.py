@@ -19,15 +19,15 @@ MEANING = {
     "studio.headless_rate": "iterations a second, headless",
     "watched_over_asleep": "the same between stretches of one training, watched and with the window asleep in turn",
     "gui_share": "of a core, what the window's own thread takes while a training is watched",
-    "studio.click_p50_ms": "a click until its handler has run, median, milliseconds",
-    "studio.click_p95_ms": "a click until its handler has run, 95th percentile, milliseconds",
-    "studio.redraw_p95_ms": "a click until the 3D views show what it did, 95th percentile, milliseconds",
+    "click_p50_ms": "a click until its handler has run, median, milliseconds",
+    "click_p95_ms": "a click until its handler has run, 95th percentile, milliseconds",
+    "redraw_p95_ms": "a click until the 3D views show what it did, 95th percentile, milliseconds",
     "fps": "frames a second of the four 3D views, turned by a mouse that moves 60 times a second",
     "p50_ms": "from one such frame to the next, median, milliseconds",
     "p95_ms": "from one such frame to the next, 95th percentile, milliseconds",
     "p99_ms": "from one such frame to the next, 99th percentile, milliseconds",
 }
-PANEL = "processor milliseconds of one painting of this panel, and its share of a core while watched"
+PANEL = "of this panel: processor milliseconds of one painting (paint_ms), share of a core (paint_share)"
 
 
 def measure(rounds: int, say: Callable[[str], None]) -> dict[str, float]:
@@ -42,7 +42,7 @@ def measure(rounds: int, say: Callable[[str], None]) -> dict[str, float]:
             if name != "one" or k == 0:
                 say(f"round {k + 1} of {rounds}, {name}")
                 sides[name].append(_side(*command))
-    MEANING.update({key: PANEL for side in sides["thread"] for key in side if key.startswith("paint")})
+    MEANING.update({f"studio.{key}": PANEL for side in sides["thread"] for key in side if key.startswith("paint")})
     headless = [side["rate"] for side in sides["headless"]]
 
     def over(name: str, key: str) -> float:

@@ -52,7 +52,7 @@ TURN_MS = 15
 
 #: Seconds between two live snapshots in a panel, where that is longer than between snapshots: painting takes the
 #: processor from the training.
-PACE = {"kcs": 1.0, "distributions": 1.0, "curves": 2.0, "samples": 2.0}
+PACE = {"kcs": 1.0, "distributions": 2.0, "curves": 2.0, "samples": 2.0}
 #: The same while a timeline is dragged, whose poses are not to wait for the other panels.
 SCRUBBED_PACE = 0.25
 
