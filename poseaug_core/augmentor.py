@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from poseaug_core.geometry import project, rigid
 from poseaug_core.indices import indices
 from poseaug_core.layers import BatchNorm
+from poseaug_core.products import grouped, linear
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
 #: The released code's pi, the largest rotation a head can regress.
@@ -147,12 +148,12 @@ class Augmentor(nn.Module):
         """What the four heads say: (b, 45), (b, 9), (b, 3), (b, 3)."""
         pose = (xyz - xyz[:, :1]).flatten(1)
         lengths = self.skeleton.lengths(xyz) * _mask((False, True, False, False), xyz)[:, None, None]
-        x = torch.cat((pose.expand(4, -1, -1), noise, lengths), dim=2)
+        x = torch.cat((pose.expand(4, -1, -1), noise, lengths), dim=2).transpose(0, 1).flatten(1)
         with torch.autocast(xyz.device.type, torch.bfloat16, enabled=self.mixed):
             for weight, bias, norm in zip((self.input, *self.hidden), self.bias, self.norm, strict=True):
-                x = torch.baddbmm(bias, x, weight).transpose(0, 1)
-                x = F.leaky_relu(norm(x.flatten(1)), 0.01).unflatten(1, (4, HIDDEN)).transpose(0, 1)
-        return [head(features) for head, features in zip(self.heads, x.float(), strict=True)]
+                x = F.leaky_relu(norm(grouped(x, weight), bias.flatten()), 0.01)
+        features = x.float().chunk(4, dim=1)
+        return [linear(own, head.weight, head.bias) for own, head in zip(features, self.heads, strict=True)]
 
     def forward(
         self,

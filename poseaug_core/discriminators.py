@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from poseaug_core.products import grouped, linear
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
 HIDDEN, LAST = 256, 100
@@ -35,30 +37,39 @@ class PartKCS(nn.Module):
     ):
         super().__init__()
         self.skeleton, self.parts, self.mixed = skeleton, dict(parts or skeleton.parts), mixed
-        entries = [[a * skeleton.bone_count + b for a in bones for b in bones] for bones in self.parts.values()]
-        widest, zero = max(map(len, entries)), skeleton.bone_count**2
-        packed = torch.tensor([e + [zero] * (widest - len(e)) for e in entries])
-        self.register_buffer("packed", packed.flatten(), persistent=False)
+        most = max(map(len, self.parts.values()))
+        chosen = torch.zeros(skeleton.bone_count, len(self.parts), most)
+        packed = torch.zeros(len(self.parts), most, most, most**2)
+        for part, bones in enumerate(self.parts.values()):
+            own = torch.arange(len(bones))
+            chosen[list(bones), part, own] = 1
+            packed[part, own[:, None], own, (own[:, None] * len(bones) + own)] = 1
+        # Numbers of all bones to those of the bones of each part, the lesser parts filled up with bones of length 0.
+        self.register_buffer("chosen", torch.kron(chosen.flatten(1), torch.eye(3)), persistent=False)
+        # Weights of a part's packed cosines to those of the whole square of the largest part.
+        self.register_buffer("packed", packed.flatten(1, 2), persistent=False)
         sizes = [
-            (widest, HIDDEN, zero),
+            (most**2, HIDDEN, skeleton.bone_count**2),
             (HIDDEN, HIDDEN, HIDDEN),
             (HIDDEN, HIDDEN, HIDDEN),
             (HIDDEN, LAST, HIDDEN),
             (LAST, 1, LAST),
         ]
-        count = len(entries)
+        count = len(self.parts)
         self.weight = nn.ParameterList(torch.randn(count, i, o) * math.sqrt(2 / fan) for i, o, fan in sizes)
         self.bias = nn.ParameterList(torch.empty(count, 1, o).uniform_(-(fan**-0.5), fan**-0.5) for _, o, fan in sizes)
 
     def forward(self, xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b p"]:
-        cosines = F.pad(kcs(xyz, self.skeleton).flatten(1), (0, 1))  # the last entry is the zero that pads parts
-        x = cosines[:, self.packed].unflatten(1, (len(self.parts), -1)).transpose(0, 1)
-        layer = lambda k, x: torch.baddbmm(self.bias[k], x, self.weight[k])  # noqa: E731
+        directions = F.normalize(self.skeleton.bones(xyz), dim=-1).flatten(1)
+        parts = (directions @ self.chosen).view(len(xyz) * len(self.parts), -1, 3)
+        x = (parts @ parts.transpose(1, 2)).view(len(xyz), -1)
+        weight = [self.packed @ self.weight[0], *self.weight[1:]]
+        layer = lambda k, x: grouped(x, weight[k], self.bias[k])  # noqa: E731
         with torch.autocast(xyz.device.type, torch.bfloat16, enabled=self.mixed):
             first = F.leaky_relu(layer(0, x), 0.01)
             y = layer(2, F.leaky_relu(layer(1, first), 0.01)) + first
             last = F.leaky_relu(layer(3, y), 0.01)
-        return layer(4, last.float())[..., 0].T
+        return layer(4, last.float())
 
 
 class Pose2D(nn.Module):
@@ -72,8 +83,9 @@ class Pose2D(nn.Module):
             nn.init.kaiming_normal_(module.weight)
 
     def forward(self, uv: Float[Tensor, "b 16 2"]) -> Float[Tensor, "b 1"]:
-        first = F.leaky_relu(self.layers[0](uv.flatten(1)), 0.01)
-        x = F.leaky_relu(self.layers[1](first), 0.01)
-        x = F.leaky_relu(self.layers[2](x) + first, 0.01)
-        x = F.leaky_relu(self.layers[4](self.layers[3](x)), 0.01)
-        return self.score(x)
+        layer = [partial(linear, weight=each.weight, bias=each.bias) for each in (*self.layers, self.score)]
+        first = F.leaky_relu(layer[0](uv.flatten(1)), 0.01)
+        x = F.leaky_relu(layer[1](first), 0.01)
+        x = F.leaky_relu(layer[2](x) + first, 0.01)
+        x = F.leaky_relu(layer[4](layer[3](x)), 0.01)
+        return layer[5](x)

@@ -88,11 +88,11 @@ class Skeleton:
 
     def bones(self, xyz):
         """Bone vectors (..., j-1, d) of joints (..., j, d), torch or numpy."""
-        return _constant(self.to_bones, xyz) @ xyz
+        return _product(self.to_bones, xyz)
 
     def joints(self, bones):
         """Joints (..., j, d) of bone vectors (..., j-1, d), the root at the origin."""
-        return _constant(self.to_joints, bones) @ bones
+        return _product(self.to_joints, bones)
 
     def lengths(self, xyz):
         """Bone lengths (..., j-1) in the unit of xyz."""
@@ -115,16 +115,18 @@ class Skeleton:
 _constants: dict = {}
 
 
-def _constant(matrix: np.ndarray, like):
-    """The matrix as the kind of array that ``like`` is; tensors are kept per device and type."""
-    if isinstance(like, np.ndarray):
-        return matrix
-    key = (id(matrix), like.device, like.dtype)
+def _product(matrix: np.ndarray, points):
+    """matrix (r, k) @ points (..., k, d), torch or numpy. Tensors take one product for the whole batch, of all their
+    coordinates together: a batch of small ones costs ten times as much."""
+    if isinstance(points, np.ndarray):
+        return matrix @ points
+    key = (id(matrix), points.shape[-1], points.device, points.dtype)
     if key not in _constants:
         import torch
 
-        _constants[key] = (matrix, torch.as_tensor(matrix, dtype=like.dtype, device=like.device))
-    return _constants[key][1]
+        whole = np.kron(matrix, np.eye(points.shape[-1])).T
+        _constants[key] = (matrix, torch.tensor(whole, dtype=points.dtype, device=points.device))
+    return (points.flatten(-2) @ _constants[key][1]).unflatten(-1, (len(matrix), -1))
 
 
 #: PoseAug's 16 joints: Human3.6M without Neck/Nose. Parts are the released code's, which overlap.

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from poseaug_core.layers import BatchNorm
+from poseaug_core.products import linear
 from poseaug_core.skeleton import HUMAN16
 
 BLOCKS = 4
@@ -46,7 +47,7 @@ class SemanticConv(nn.Module):
         share = logits.softmax(1)
         share = torch.cat((share * self.own, share * (1 - self.own)), dim=1)
         rows = x.flatten(0, 1)
-        seen = torch.cat([rows @ matrix for matrix in self.W]).view(2 * joints, -1)
+        seen = torch.cat([linear(rows, matrix.t()) for matrix in self.W]).view(2 * joints, -1)
         gathered = (share @ seen).view(joints, batch, -1)
         return gathered + self.bias.type_as(gathered)  # bfloat16 stays bfloat16
 

@@ -7,8 +7,13 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from poseaug_core.layers import BatchNorm, rectified_dropout
+from poseaug_core.products import linear
 
 DROPOUT = 0.25
+
+
+def _hidden(x: Tensor, layer: nn.Linear, norm: BatchNorm, generator: Generator | None) -> Tensor:
+    return rectified_dropout(linear(x, layer.weight), norm, DROPOUT, generator, layer.bias)
 
 
 class Stage(nn.Module):
@@ -20,8 +25,8 @@ class Stage(nn.Module):
         self.w2, self.batch_norm2 = nn.Linear(width, width), BatchNorm(width)
 
     def forward(self, x: Tensor, generator: Generator | None) -> Tensor:
-        y = rectified_dropout(self.w1(x), self.batch_norm1, DROPOUT, generator)
-        return x + rectified_dropout(self.w2(y), self.batch_norm2, DROPOUT, generator)
+        y = _hidden(x, self.w1, self.batch_norm1, generator)
+        return x + _hidden(y, self.w2, self.batch_norm2, generator)
 
 
 class SimpleBaseline(nn.Module):
@@ -41,7 +46,7 @@ class SimpleBaseline(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, uv: Float[Tensor, "b 16 2"], generator: Generator | None = None) -> Float[Tensor, "b 16 3"]:
-        y = rectified_dropout(self.w1(uv.flatten(1)), self.batch_norm1, DROPOUT, generator)
+        y = _hidden(uv.flatten(1), self.w1, self.batch_norm1, generator)
         for stage in self.linear_stages:
             y = stage(y, generator)
-        return F.pad(self.w2(y).unflatten(1, (15, 3)), (0, 0, 1, 0))
+        return F.pad(linear(y, self.w2.weight, self.w2.bias).unflatten(1, (15, 3)), (0, 0, 1, 0))

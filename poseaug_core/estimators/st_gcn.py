@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 from poseaug_core.indices import indices
 from poseaug_core.layers import BatchNorm, dropout, rectified_dropout
+from poseaug_core.products import linear
 from poseaug_core.skeleton import HUMAN16
 
 DROPOUT_GRAPH, DROPOUT_BODY, DROPOUT_OUT = 0.05, 0.25, 0.1
@@ -90,7 +91,7 @@ class PointConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight[..., 0, 0], self.bias)
+        return linear(x, self.weight[..., 0, 0], self.bias)
 
 
 class Graph(nn.Module):
@@ -124,7 +125,7 @@ class GraphConv(nn.Module):
         nodes, batch, inputs = x.shape
         matrices = self.conv.weight.view(KINDS, -1, inputs)
         pairs = zip(graph.senders, matrices, strict=True)
-        sent = torch.cat([F.linear(x.index_select(0, senders), matrix) for senders, matrix in pairs])
+        sent = torch.cat([linear(x.index_select(0, senders), matrix) for senders, matrix in pairs])
         bias = graph.share @ self.conv.bias.view(KINDS, -1)
         gathered = (graph.reach @ sent.flatten(1)).view(nodes, batch, -1)
         return gathered + bias[:, None].type_as(gathered)  # bfloat16 stays bfloat16

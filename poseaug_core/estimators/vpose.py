@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from poseaug_core.layers import BatchNorm, rectified_dropout
+from poseaug_core.products import linear
 
 DROPOUT = 0.25
 
@@ -22,7 +23,7 @@ class PointConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight[..., 0], self.bias)
+        return linear(x, self.weight[..., 0], self.bias)
 
 
 class VPose(nn.Module):
