@@ -65,5 +65,5 @@ def convert(paths: list[Path], rig: str, fps: float, seed: int, out: Path, progr
     from poseaug_core.storage import make_folder
 
     make_folder(out.parent)
-    convert_motion(paths, rig, out, fps, seed, progress=progress)
+    convert_motion(paths, rig, out, fps, seed, progress=progress, jobs=0)
     return out
