@@ -107,7 +107,8 @@ class Trainer:
         """All that decides what an iteration does but for numbers on the device; None where that still changes."""
         judges = self._judges(stage, ahead)
         filling = judges and not self.updates.pools_full
-        return None if filling else (stage, judges, self.dials.switches, self.epoch.kept_length > 0)
+        mixes = stage == "estimate mixed" and self.epoch.kept_length > 0
+        return None if filling else (stage, judges, mixes, self.dials.switches)
 
     def _begin(self, controls: Controls) -> str:
         """Set what the iteration at ``position`` finds, on the host and on the device; its stage."""

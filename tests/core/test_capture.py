@@ -30,11 +30,13 @@ MANY = {"batch_size": 4, "pool_size": 8, "snapshot_every": 7, "epochs": 4}
 LOG = [
     {"step": 12, "field": "lr_augmentor", "old": None, "new": 1e-2},
     {"step": 24, "field": "apply_rt", "old": True, "new": False},
-    {"step": 27, "field": "weight_range", "old": 3.0, "new": 8.0},
     {"step": 35, "field": "apply_rt", "old": False, "new": True},
     {"step": 38, "field": "discriminator_interval", "old": 2, "new": 3},
     {"step": 45, "field": "lr_estimator", "old": None, "new": 1e-2},
-    {"step": 52, "field": "learn_augmentor", "old": True, "new": False},
+    # By now recorded: a number that a recording had kept would show.
+    {"step": 66, "field": "weight_range", "old": 3.0, "new": 8.0},
+    {"step": 69, "field": "tolerance_ba", "old": 2.0, "new": 0.1},
+    {"step": 72, "field": "learn_augmentor", "old": True, "new": False},
 ]
 
 
@@ -343,3 +345,26 @@ def test_a_turned_number_is_written_in_place_and_nothing_else():
 def test_precision_chooses_how_a_gpu_multiplies(precision, products):
     Trainer(small_config(precision=precision), small_data())
     assert torch.backends.cuda.matmul.fp32_precision == products
+
+
+def test_the_tape_is_as_strict_as_a_graph():
+    """It does nothing while it records, keeps Python's numbers as they were, reads tensors anew and draws anew."""
+    generator = torch.Generator().manual_seed(0)
+    there, drawn, turned, number = torch.zeros(()), torch.zeros(3), torch.ones(()), [1.0]
+
+    def work():
+        there.add_(turned * 1.0).add_(number[0])
+        drawn.copy_(torch.rand(3, generator=generator))
+
+    play = Tape(generator).record(work)
+    assert there == 0 and not drawn.any()
+    expected = torch.rand(2, 3, generator=torch.Generator().manual_seed(0))
+    play()
+    assert there == 2 and torch.equal(drawn, expected[0])
+    turned.fill_(5.0)
+    number[0] = 100.0
+    play()
+    assert there == 2 + 5 + 1 and torch.equal(drawn, expected[1])
+    assert "lift_fresh" in Tape(generator).rehearse(lambda: there.add_(torch.tensor([1, 2])[0]))
+    assert "_local_scalar_dense" in Tape(generator).rehearse(lambda: float(there))
+    assert "index" in Tape(generator).rehearse(lambda: drawn[drawn > 0])
