@@ -33,7 +33,7 @@ def train(
     """
     # Here and not above, so that a window is open before torch is loaded, in its own thread.
     from poseaug_core.datasets import load_data, require_same_data
-    from poseaug_core.device import use_threads
+    from poseaug_core.device import memory_kept, use_threads
     from poseaug_core.runs import Run, require_new_folder
 
     run = None
@@ -73,7 +73,8 @@ def train(
         else:
             run = Run.create(folder, config, data.summary())
             _begin(run, trainer, model.control_log() if replay else [])
-        trainer.run(Following(live, run.pending(), trainer.position.step), run)
+        with memory_kept():
+            trainer.run(Following(live, run.pending(), trainer.position.step), run)
         return run
     except Cancelled:
         live.report(replace(live.status, state="stopped", message="stopped before the first iteration"))
