@@ -316,7 +316,12 @@ class Session(Watching):
             act()
 
     def _patience(self) -> float:
-        """Seconds between live snapshots: what the training loses by their drawing stays within SHARE."""
+        """Seconds between live snapshots: what the training loses by their drawing stays within SHARE.
+
+        The first one is shown as soon as it is there.
+        """
+        if self.snapshot is None:
+            return 0.0
         return min(max((time.thread_time() - self._spent) / SHARE, SNAPSHOT_EVERY), PATIENCE)
 
     # background work and the end

@@ -16,6 +16,8 @@ from tests.studio.fakes import make_snapshot
 
 
 def test_a_window_that_takes_much_of_the_processor_takes_snapshots_more_seldom(session, monkeypatch):
+    assert session._patience() == 0  # the first poses
+    session.snapshot = make_snapshot()
     spent = []
     monkeypatch.setattr(session_module.time, "thread_time", lambda: session._spent + spent[-1])
     found = []
