@@ -9,8 +9,6 @@ import os
 import platform
 import sys
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from rich.console import Console
 from rich.table import Table
 

@@ -6,12 +6,9 @@ the run goes on training in the window meanwhile.
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile

@@ -5,10 +5,6 @@ python -m benchmarks.start_window SECONDS, the time (since the epoch) at which t
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import json
 import sys
 import tempfile

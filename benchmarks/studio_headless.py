@@ -5,10 +5,6 @@ python -m benchmarks.studio_headless [--folder RUN] [--threads N]; with a folder
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 import json
 import sys

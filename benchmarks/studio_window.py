@@ -6,10 +6,6 @@ own whose run folder the window has open.
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 import json
 import subprocess

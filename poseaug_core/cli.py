@@ -5,8 +5,6 @@ Exit codes: 0 done; 2 what was given cannot be used (one sentence on stderr); 13
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from poseaug_core.commands.convert import convert, demo_data
@@ -20,9 +18,6 @@ from poseaug_core.commands.presets import presets
 from poseaug_core.commands.table import table
 from poseaug_core.commands.train import train
 from poseaug_core.errors import Cancelled, UserError
-
-# Before torch is loaded: spinning threads collapse on a machine that does something else as well.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Refused(click.ClickException):

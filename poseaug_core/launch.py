@@ -5,7 +5,6 @@ Nothing here knows who watches; the command line and the studio call ``train`` i
 
 from __future__ import annotations
 
-import os
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,6 @@ from poseaug_core.config import Config, with_absolute_paths
 from poseaug_core.controls import Controls, changes
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.live import Live, Status
-
-# Before torch is loaded: spinning threads collapse on a machine that does something else as well.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def train(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -25,8 +24,6 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs the studio; the exit code. 2: it cannot run here, and a sentence says why."""
     options = arguments(sys.argv[1:] if argv is None else argv)
-    # Idle OpenMP threads sleep instead of spinning, so that the window gets the cores: read when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from poseaug_studio.display import missing_display
 
     problem = missing_display()

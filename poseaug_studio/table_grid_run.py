@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from PySide6.QtCore import QObject, QProcess, Signal
 
 from poseaug_studio.table_grid_work import Asked
 
@@ -33,9 +33,6 @@ class TableRun(QObject):
         """Train what is missing of a table, resuming what was begun."""
         self.asked, self.stopping, self._said = asked, False, ""
         process = QProcess(self)
-        environment = QProcessEnvironment.systemEnvironment()
-        environment.insert("OMP_WAIT_POLICY", "PASSIVE")
-        process.setProcessEnvironment(environment)
         process.readyReadStandardError.connect(self._listen)
         process.readyReadStandardOutput.connect(process.readAllStandardOutput)
         process.finished.connect(self._finished)

@@ -4,8 +4,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=${VENV:-.venv}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-# Idle OpenMP threads sleep instead of spinning, so that the window gets the cores (before torch loads).
-export OMP_WAIT_POLICY=PASSIVE
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$@"; exit 2; }

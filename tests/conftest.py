@@ -15,8 +15,7 @@ from jaxtyping import install_import_hook
 
 import tests.typechecking  # noqa: F401  the hook finds it by name, and only when it is loaded
 
-# Before torch loads: idle threads sleep, and sums are taken in one order.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before torch loads: sums are taken in one order.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
