@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.clock import timed
 from benchmarks.loop import KINDS, Ours, Theirs, seconds, wait
-from poseaug_core.device import use_products
 from poseaug_core.motion.demo import demo_sets
 from poseaug_core.poses import Poses
+from poseaug_core.products import linear, use_products
 
 BATCH = 1024
 #: Iterations a round, of ours and of the other loop; side of the product that stands for what the GPU can do.
@@ -115,7 +115,7 @@ def _rate(device: str, precision: str, side: int) -> float:
     a = torch.ones(side, side, device=device, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
     def multiply() -> None:
-        a @ a
+        linear(a, a)
         wait(a.device)
 
     multiply()

@@ -31,14 +31,6 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def use_products(precision: str) -> None:
-    """How NVIDIA GPUs multiply float32 matrices from now on: exactly, or with 'tf32' rounded to 10 bits before.
-
-    Other devices do not ask. What runs in 'bfloat16' says so itself; the rest of it stays exact.
-    """
-    torch.backends.cuda.matmul.fp32_precision = "tf32" if precision == "tf32" else "ieee"
-
-
 def memory_held(device: torch.device) -> int:
     """Bytes that torch holds on a GPU, or that this process occupies."""
     if device.type == "cuda":

@@ -13,13 +13,24 @@ from torch import Tensor
 
 #: Fewer rows than this are not worth a primitive of oneDNN's for each of their sizes.
 FEWEST = 8
+_tf32 = False
+
+
+def use_products(precision: str) -> None:
+    """How NVIDIA GPUs multiply in ``linear`` from now on: exactly, or with 'tf32' rounded to 10 bits before.
+
+    Other devices do not ask, and all other products stay exact: half a millimetre in a metre would be lost in poses.
+    """
+    global _tf32
+    _tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 def linear(
     x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None
 ) -> Float[Tensor, "*b o"]:
     """x W' + b, as F.linear, autocast included."""
-    if not _one_dnn(x):
+    if not _one_dnn(x) and not _rounds(x):
         return F.linear(x, weight, bias)
     return _Linear.apply(*_cast(x.flatten(0, -2), weight, bias)).unflatten(0, x.shape[:-1])
 
@@ -46,6 +57,10 @@ def _one_dnn(x: Tensor) -> bool:
     )
 
 
+def _rounds(x: Tensor) -> bool:
+    return _tf32 and x.is_cuda and x.dtype == torch.float32 and not torch.is_autocast_enabled("cuda")
+
+
 def _cast(*tensors: Tensor | None) -> list[Tensor | None]:
     """As autocast would, which does not look into functions of one's own."""
     if not torch.is_autocast_enabled("cpu"):
@@ -56,7 +71,13 @@ def _cast(*tensors: Tensor | None) -> list[Tensor | None]:
 
 def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a b' + bias, of matrices whose rows or columns lie without gaps: all others take oneDNN's slow road."""
-    return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+    if not a.is_cuda:
+        return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        return F.linear(a, b, bias)
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 class _Linear(torch.autograd.Function):

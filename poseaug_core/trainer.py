@@ -16,7 +16,7 @@ from torch import Tensor
 from poseaug_core.capture import LENGTHS, make_captured
 from poseaug_core.config import Config, scheduled
 from poseaug_core.controls import Controls, changes
-from poseaug_core.device import choose_device, memory_held, use_products
+from poseaug_core.device import choose_device, memory_held
 from poseaug_core.dials import Dials
 from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled, UserError
@@ -25,6 +25,7 @@ from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
+from poseaug_core.products import use_products
 from poseaug_core.resident import Resident
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import Snapshot

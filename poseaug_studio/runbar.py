@@ -148,7 +148,9 @@ class RunBar(QFrame):
         self.rate.setText(f"{s.rate:.0f} it/s" if s.rate >= 10 else f"{s.rate:.1f} it/s" if s.rate else "")
         self.eta.setText(f"{clock(s.eta)} left" if s.eta is not None and s.state == "running" else "")
         memory = f" \u00b7 {s.memory / 2**20:.0f} MB" if s.memory else ""
-        self.device.setText(f"{s.device}{memory}")
+        noted = s.message if s.state == "running" else ""  # what the run found out about its device
+        self.device.setText(f"{s.device}{memory}" + (" \u00b7 not recorded" if noted else ""))
+        self.device.setToolTip(noted)
 
     def _toggle(self) -> None:
         if self.status.state in ("running", "preparing"):

@@ -10,8 +10,8 @@ import torch
 
 from poseaug_core import augmentor, discriminators, geometry, losses, metrics
 from poseaug_core.estimators import ESTIMATORS, make_estimator
-from poseaug_core.layers import dropout, frozen, kept_statistics
 from poseaug_core.history_pool import HistoryPool
+from poseaug_core.layers import dropout, frozen, kept_statistics
 from poseaug_core.skeleton import HUMAN16, JUDGED, PAPER_PARTS
 from poseaug_core.viewpoint import view_point
 

@@ -257,6 +257,14 @@ def test_a_failed_run_with_a_checkpoint_goes_on(qtbot, window):
     assert bar.train.text() == "Train again"
 
 
+def test_what_a_run_found_out_about_its_device_is_said_beside_it(window):
+    bar = window.workspace.runbar
+    bar.show_status(Status(state="running", device="cuda", message="Iterations run one by one."))
+    assert "not recorded" in bar.device.text() and bar.device.toolTip() == "Iterations run one by one."
+    bar.show_status(Status(state="running", device="cuda"))
+    assert "not recorded" not in bar.device.text() and not bar.device.toolTip()
+
+
 def test_training_again_begins_as_the_run_did_and_forgets_old_failures(qtbot, window, training):
     begun = replace(window.demo, controls=replace(window.demo.controls, length_limit=0.02))
     training.steps = 40
