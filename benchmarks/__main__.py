@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sys
+from importlib.metadata import version
 
 from rich.console import Console
 from rich.table import Table
@@ -26,23 +27,43 @@ def main() -> int:
     if unknown := [part for part in parts if part not in PARTS]:
         print(f"There is no benchmark {unknown[0]!r}; choose from {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    console = Console()
+    console, failed = Console(), False
+    machine = {"machine": _processor(), "cores": os.cpu_count(), "torch": version("torch"), "rounds": options.rounds}
     found: dict[str, float] = {}
-    meanings: dict[str, str] = {}
     for part in parts:
         module = importlib.import_module(f"benchmarks.{part}")
-        with console.status(part) as status:
-            found |= module.measure(options.rounds, lambda text, part=part: status.update(f"{part}: {text}"))
-        meanings |= module.MEANING
-    table = Table("figure", "value", "what it is")
+        try:
+            with console.status(part) as status:
+                measured = module.measure(options.rounds, lambda text, part=part: status.update(f"{part}: {text}"))
+        except SystemExit as reason:  # a part that cannot be measured here takes no other with it
+            print(f"{part}: {reason}", file=sys.stderr)
+            failed = True
+            continue
+        found |= measured
+        console.print(_table(measured, module.MEANING))
+        if options.json:
+            with open(options.json, "w") as file:
+                json.dump({**machine, **found}, file, indent=2)
+    return int(failed)
+
+
+def _table(found: dict[str, float], meanings: dict[str, str]) -> Table:
+    table = Table()
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right")
+    table.add_column("what it is")
     for name, value in found.items():
         table.add_row(name, f"{value:.3g}", meanings.get(name, meanings.get(name.rsplit(".", 1)[-1], "")))
-    console.print(table)
-    if options.json:
-        machine = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        with open(options.json, "w") as file:
-            json.dump({**machine, **found}, file, indent=2)
-    return 0
+    return table
+
+
+def _processor() -> str:
+    """The processor's name as its maker writes it, where the system tells."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
