@@ -17,7 +17,7 @@ from poseaug_studio.timeline_track import Track
 
 SPEEDS = {"5/s": 5, "10/s": 10, "20/s": 20}
 #: What the state says at its longest: its room must not grow, or the line would shrink under the mouse.
-LONGEST = "history, 99,999 behind"
+LONGEST = ("history, 999,999 behind", "step 9,999,999 of history")
 
 
 class Timeline(QFrame):
@@ -43,7 +43,7 @@ class Timeline(QFrame):
         self.speed.currentTextChanged.connect(self._set_speed)
         self.state = QLabel()
         self.state.setFont(font(12, tabular=True))
-        self.state.setMinimumWidth(QFontMetrics(self.state.font()).horizontalAdvance(LONGEST) + 4)
+        self.state.setMinimumWidth(max(map(QFontMetrics(self.state.font()).horizontalAdvance, LONGEST)) + 4)
         self.live = QToolButton(text="Live", toolTip="Jump to the newest (L)")
         self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.live.clicked.connect(self.followed)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from poseaug_core.commands.export_estimator import estimator
 from poseaug_core.commands.terminal import json_option, print_json, progress_bar
 from poseaug_core.errors import UserError
+
+if TYPE_CHECKING:
+    from poseaug_core.poses import Poses
 
 #: Not asked of poseaug_core.export, which loads matplotlib; a test compares them.
 FIGURES = "augmentation|distributions|kcs|curves|qualitative"
@@ -70,29 +78,43 @@ def figure(run, name, out, snapshot, rows, baselines, smoothing, width_mm, dpi, 
 @json_option
 def pairs(run, out, count, seed, as_json) -> None:
     """Write pairs that the run's augmentor makes of its source; those that training would drop are left out."""
-    from poseaug_core.augmenting import augmented_pairs
-    from poseaug_core.datasets import load_data, require_same_data
-    from poseaug_core.readers.arrays import write_arrays
+    from poseaug_core.augmenting import augmented_pairs, open_source
+    from poseaug_core.readers.arrays import require_target
     from poseaug_core.runs import Run
 
     if count < 0:
         raise UserError(f"--count is {count}; choose 0 for all poses, or more.")
-    run = Run.open(run)
+    written, run = require_target(out), Run.open(run)
     tensors, _ = run.load_checkpoint()
     with progress_bar() as progress:
-        data = load_data(run.config, progress)
-        require_same_data(data.summary(), run.data, str(run.path))
-        source = data.source.take(data.source.spread(count)) if count else data.source
-        made = augmented_pairs(run.config, run.controls(), tensors, source, data.templates, seed, progress)
-    written = write_arrays(made, out)
-    dropped = len(source) - len(made)
-    result = {"written": str(written), "pairs": len(made), "of": len(source)}
+        source = open_source(run.config, run.data, str(run.path), progress)
+        source = source.spread(count) if count else source
+        made = augmented_pairs(run.config, run.controls(), tensors, source, seed, progress)
+        kept = _write(made, written, source.head)
+    dropped = len(source) - kept
+    result = {"written": str(written), "pairs": kept, "of": len(source)}
     result |= {"dropped_because": DROPPED[run.config.keep_rule]} if dropped else {}
     why = f" kept; {dropped:,} dropped, where {DROPPED[run.config.keep_rule]}" if dropped else ""
-    _say(result, f"{len(made):,} of {len(source):,} pairs{why}", as_json)
+    _say(result, f"{kept:,} of {len(source):,} pairs{why}", as_json)
 
 
 export.add_command(estimator)
+
+
+def _write(parts: Generator[Poses], path: Path, head: Poses) -> int:
+    """Poses in parts as arrays, with the texts of head; how many they were. What they are is left to who reads them:
+    augmented poses may stand behind the camera."""
+    import h5py
+
+    from poseaug_core.motion.filming import COLUMNS, Seen
+    from poseaug_core.readers.array_writer import writing
+
+    with writing(path) as file, closing(parts):
+        for poses in parts:
+            file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
+        for key, lines in (("clips", head.clips), ("notes", head.notes)):
+            file.file.create_dataset(key, data=list(map(str, lines)), dtype=h5py.string_dtype())
+        return len(file)
 
 
 def _say(result: dict, more: str, as_json: bool) -> None:

@@ -56,5 +56,5 @@ def test_without_a_gpu_one_sentence_says_so(capsys):
 
 
 def test_reading_and_converting():
-    found = data.measure(1, lambda text: None, full=1 / 256, frames=60, files=2)
+    found = data.measure(1, lambda text: None, full=1 / 64, frames=60, files=2)
     assert len(found) == 4 * 5 + 2 * 2 + 2 and finite_and_explained(found, data.MEANING)
