@@ -14,6 +14,7 @@ from poseaug_core.commands.terminal import json_option, print_json, progress_bar
 from poseaug_core.errors import UserError
 
 if TYPE_CHECKING:
+    from poseaug_core.augmenting import Source
     from poseaug_core.poses import Poses
 
 #: Not asked of poseaug_core.export, which loads matplotlib; a test compares them.
@@ -25,6 +26,8 @@ DROPPED = {
     "released": "a joint lies right of the image or below it (keep_rule released)",
     "inside": "a joint lies outside the image or behind the camera (keep_rule inside)",
 }
+#: Of a pair in a file of arrays: 3D, 2D, camera and tag.
+ROW_BYTES = 4 * (16 * 3 + 16 * 2 + 9 + 4)
 
 
 @click.group(short_help="Figures, augmented pairs or the estimator.")
@@ -90,7 +93,7 @@ def pairs(run, out, count, seed, as_json) -> None:
         source = open_source(run.config, run.data, str(run.path), progress)
         source = source.spread(count) if count else source
         made = augmented_pairs(run.config, run.controls(), tensors, source, seed, progress)
-        kept = _write(made, written, source.head)
+        kept = _write(made, written, source)
     dropped = len(source) - kept
     result = {"written": str(written), "pairs": kept, "of": len(source)}
     result |= {"dropped_because": DROPPED[run.config.keep_rule]} if dropped else {}
@@ -101,20 +104,28 @@ def pairs(run, out, count, seed, as_json) -> None:
 export.add_command(estimator)
 
 
-def _write(parts: Generator[Poses], path: Path, head: Poses) -> int:
-    """Poses in parts as arrays, with the texts of head; how many they were. What they are is left to who reads them:
-    augmented poses may stand behind the camera."""
+def _write(parts: Generator[Poses], path: Path, source: Source) -> int:
+    """Pairs in parts as arrays, with the texts of their source; how many they were. What they are is left to who reads
+    them: augmented poses may stand behind the camera."""
     import h5py
 
     from poseaug_core.motion.filming import COLUMNS, Seen
     from poseaug_core.readers.array_writer import writing
+    from poseaug_core.storage import explained, require_space
 
-    with writing(path) as file, closing(parts):
-        for poses in parts:
-            file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
-        for key, lines in (("clips", head.clips), ("notes", head.notes)):
-            file.file.create_dataset(key, data=list(map(str, lines)), dtype=h5py.string_dtype())
-        return len(file)
+    # An NPZ file is made of columns that lie beside it until the end.
+    require_space(path, ROW_BYTES * len(source) * (2 if path.suffix.lower() == ".npz" else 1))
+    try:
+        with writing(path) as file, closing(parts):
+            for poses in parts:
+                file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
+            for key, lines in (("clips", source.head.clips), ("notes", source.head.notes)):
+                file.file.create_dataset(key, data=list(map(str, lines)), dtype=h5py.string_dtype())
+            return len(file)
+    except RuntimeError as error:
+        if "errno" not in str(error):  # HDF5's, of what it could not write at the end
+            raise
+        raise explained(path, error) from error
 
 
 def _say(result: dict, more: str, as_json: bool) -> None:

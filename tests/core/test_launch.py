@@ -334,19 +334,3 @@ def test_the_demo_names_its_weights_wherever_the_program_is():
     from poseaug_core.demo import demo_config
 
     assert demo_config().estimator_weights == "asset:demo_estimator.safetensors"
-
-
-@pytest.mark.parametrize("swap", [True, False])
-def test_exported_pairs_have_swapped_bone_lengths(config, tmp_path, swap):
-    """With the stretching of bones off, lengths are those of a template, or the pose's own."""
-    from poseaug_core.augmenting import augmented_pairs
-    from poseaug_core.skeleton import HUMAN16
-
-    config = replace(config, swap_bone_lengths=swap)
-    run = launch.train(config, tmp_path / "run", Stopping(config, stop_at=2))
-    source, templates = small_poses(40, 1), torch.full((1, 15), 0.31)
-    controls = Controls(apply_ba=False, apply_bl=False, apply_rt=False)
-    made = augmented_pairs(config, controls, final(run)[0], source, templates, 0)
-    assert len(made) > 0
-    found = (HUMAN16.lengths(made.xyz) - 0.31).abs().max() < 1e-4
-    assert bool(found) is swap
