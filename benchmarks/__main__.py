@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 #: Each is a module with ``measure(rounds, say) -> dict[str, float]`` and ``MEANING``, what its keys are.
-PARTS = ("step", "studio", "start", "history", "lift", "loop", "data", "gpu")
+PARTS = ("step", "studio", "start", "history", "lift", "export", "loop", "data", "gpu")
 
 
 def main() -> int:

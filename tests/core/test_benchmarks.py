@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import data, gpu, loop
+from benchmarks import data, export, gpu, loop
 from tests.core.small import small_poses
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -58,3 +58,12 @@ def test_without_a_gpu_one_sentence_says_so(capsys):
 def test_reading_and_converting():
     found = data.measure(1, lambda text: None, full=1 / 64, frames=60, files=2)
     assert len(found) == 4 * 5 + 2 * 2 + 2 and finite_and_explained(found, data.MEANING)
+
+
+def test_exporting_pairs(monkeypatch):
+    """Over so few poses the processor time of one more may be less than none."""
+    monkeypatch.setattr(export, "FORMATS", ("h5",))
+    found = export.measure(1, lambda text: None, poses=100, grown=(64, 128))
+    by_pose = found.pop("export.h5.microseconds")
+    assert len(found) == 2 + 1 + 3 and finite_and_explained(found, export.MEANING) and abs(by_pose) < float("inf")
+    assert 0.5 < found["export.kept"] <= 1
