@@ -15,7 +15,7 @@ from benchmarks.clock import timed
 from benchmarks.loop import KINDS, Ours, Theirs, seconds, wait
 from poseaug_core.motion.demo import demo_sets
 from poseaug_core.poses import Poses
-from poseaug_core.products import linear, use_products
+from poseaug_core.products import linear, rounded
 
 BATCH = 1024
 #: Iterations a round, of ours and of the other loop; side of the product that stands for what the GPU can do.
@@ -56,7 +56,7 @@ def figures(
         captured = Ours(source, estimator, batch, device, precision=precision)
         for kind in KINDS:
             say(f"{kind} of {estimator} in {precision}")
-            rows = [_round(eager, captured, theirs, kind, precision, many) for _ in range(rounds + 1)][1:]
+            rows = [_round(eager, captured, theirs, kind, many) for _ in range(rounds + 1)][1:]
             one, replayed = (median(row[k] for row in rows) for k in range(2))
             figure = {
                 "eager_per_second": 1 / one,
@@ -71,11 +71,9 @@ def figures(
     return found
 
 
-def _round(eager: Ours, captured: Ours, theirs: Theirs, kind: str, precision: str, many: int) -> tuple[float, ...]:
+def _round(eager: Ours, captured: Ours, theirs: Theirs, kind: str, many: int) -> tuple[float, ...]:
     """Seconds of an iteration one by one, replayed, and of the other loop."""
-    use_products(precision)
     ours = [_run(side, kind, many)[0] for side in (eager, captured)]
-    use_products("float32")
     return *ours, seconds(theirs, kind, FEW)
 
 
@@ -118,11 +116,11 @@ def _operations(side: Ours, kind: str) -> float:
 
 def _rate(device: str, precision: str, side: int) -> float:
     """Operations a second of one large product."""
-    use_products(precision)
     a = torch.ones(side, side, device=device, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
     def multiply() -> None:
-        linear(a, a)
+        with rounded(precision == "tf32"):
+            linear(a, a)
         wait(a.device)
 
     multiply()

@@ -21,8 +21,8 @@ MEANING = {
     "augmentor_products": "an augmentor iteration with feedback, D's updates averaged in, in 2048^3 products",
     "estimator_products": "an estimator iteration, in 2048^3 products",
     "product_ms": "one 2048^3 float32 matrix product by torch, milliseconds",
-    **{f"{side}_share_{kind}": f"share of {side} iterations spent in {kind}" for side in ("augmentor", "estimator")
-       for kind in (*KINDS, "rest")},
+    **{f"{side}_share_{kind}": f"share of {kind} in the time inside torch's operations, {side} iterations"
+       for side in ("augmentor", "estimator") for kind in (*KINDS, "rest")},
     "beside_steps": "share of an epoch's time that is no step and no evaluation: loop, orders, snapshots, history",
     "checkpoint_iterations": "writing a checkpoint for good, in mean iterations; one comes every epoch",
     "evaluation": "share of an epoch's time that its evaluation takes, on the demo's test sets",

@@ -15,8 +15,10 @@ from torch import Generator
 #: Iterations of one recording, the longest first.
 LENGTHS = (8, 4, 2, 1)
 #: Iterations of a kind that run as they are before one is recorded: libraries choose and load their kernels, constants
-#: are copied to the device. Only the last must do without.
+#: are copied to the device. Of the last two one must do without.
 REHEARSALS = 3
+#: Recordings kept; turning the discriminators' interval or switches to and fro makes more and more of them.
+MOST = 64
 Work = Callable[[], None]
 
 
@@ -43,6 +45,7 @@ class Captured:
     def __init__(self, recorder: Recorder | None, forget: Work = lambda: None):
         self.recorder, self.forget, self.why = recorder, forget, ""
         self.rehearsed: dict[Hashable, int] = {}
+        self.hindrance: dict[Hashable, str] = {}
         self.recorded: dict[tuple[Hashable, ...], Work] = {}
 
     @property
@@ -73,16 +76,19 @@ class Captured:
             work()
         elif self.rehearsed.get(kinds[0], 0) < REHEARSALS:
             self.rehearsed[kinds[0]] = self.rehearsed.get(kinds[0], 0) + 1
-            hindrance = self.recorder.rehearse(work)
-            if self.rehearsed[kinds[0]] == REHEARSALS:
-                self._give_up(hindrance)
+            before, self.hindrance[kinds[0]] = self.hindrance.get(kinds[0], ""), self.recorder.rehearse(work)
+            if self.rehearsed[kinds[0]] == REHEARSALS and before:  # once may have been another thread's doing
+                self._give_up(self.hindrance[kinds[0]])
         elif kinds in self.recorded or self._record(kinds, work):
+            self.recorded[kinds] = self.recorded.pop(kinds)  # the last of them, so that the first is the longest unused
             self.recorded[kinds]()
         else:
             work()
 
     def _record(self, kinds: tuple[Hashable, ...], work: Work) -> bool:
         try:
+            while len(self.recorded) >= MOST:
+                self.recorded.pop(next(iter(self.recorded)))
             self.recorded[kinds] = self.recorder.record(work)
         except RuntimeError as error:
             self.forget()
@@ -110,7 +116,10 @@ class CudaGraphs:
         self.before: torch.cuda.Event | None = None
 
     def rehearse(self, work: Work) -> str:
-        """On a side stream, as recording will be. What makes the host wait for the device is no work for a graph."""
+        """On a side stream, as recording will be. What makes the host wait for the device is no work for a graph.
+
+        torch watches for that in the whole process, so that another thread's waiting counts as well.
+        """
         mode = torch.cuda.get_sync_debug_mode()
         self.side.wait_stream(torch.cuda.current_stream(self.device))
         with warnings.catch_warnings(record=True) as caught, torch.cuda.stream(self.side):

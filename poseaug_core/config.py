@@ -138,8 +138,8 @@ class Config(RandomRanges, EvolutionRanges):
         0, "threads", "CPU threads of the training; 0 takes one per core.", group=TRAINING, low=0, high=1024
     )
     precision: str = setting(
-        "float32", "precision", "bfloat16 runs the networks' large products in bfloat16; tf32 all of an NVIDIA GPU's "
-        "with 10 bits behind the point, elsewhere it is float32.",
+        "float32", "precision", "bfloat16 runs the networks' large products in bfloat16; tf32 the estimator's "
+        "on an NVIDIA GPU with 10 bits behind the point, elsewhere it is float32.",
         group=TRAINING, choices=("float32", "tf32", "bfloat16"),
     )  # fmt: skip
     batch_size: int = setting(1024, "batch size", "Poses in a step.", group=TRAINING, low=2, high=1 << 20)

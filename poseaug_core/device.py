@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -42,31 +44,56 @@ def memory_held(device: torch.device) -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+_changing_threads = threading.Lock()
+
+
 def use_threads(count: int) -> None:
-    """CPU threads of torch's products; 0 takes one per core that this process may use."""
+    """CPU threads of the products of the thread that calls; 0 takes one per core that this process may use.
+
+    Other threads keep their number, and those to come begin with what they would have begun with.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(count or cores)
+    # torch also makes a thread's number that which new threads begin with; only a thread that has none yet tells it.
+    with _changing_threads, ThreadPoolExecutor(1) as fresh:
+        begin_with = fresh.submit(torch.get_num_threads).result()
+        torch.get_num_threads()  # else the first product begins with that number, whatever was set before
+        torch.set_num_threads(count or cores)
+        fresh.submit(torch.set_num_threads, begin_with).result()
 
 
-#: Parameters of glibc's mallopt, and bytes: heaps that end in less free room than this are not cut, smaller pieces do
-#: not get pages of their own (more than 32 MiB is not allowed).
-TRIM_THRESHOLD, MMAP_THRESHOLD = (-1, 2**31 - 1), (-3, 32 << 20)
+def threads() -> int:
+    """CPU threads of the products of the thread that calls; one that has no number yet waits while others set theirs."""
+    with _changing_threads:
+        return torch.get_num_threads()
+
+
+#: Parameters of glibc's mallopt with their bytes while memory is kept, and as they are: heaps that end in less free
+#: room are not cut, smaller pieces do not get pages of their own (more than 32 MiB is not allowed).
+THRESHOLDS = {-1: (2**31 - 1, 128 << 10), -3: (32 << 20, 128 << 10)}
+_keeping = 0
 
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """Within it, tensors that go leave their memory to those that come; at its end it is given back.
+    """Within it, tensors that go leave their memory to those that come; at its end the system gets it back.
 
-    glibc hands every tensor of some MB back to the system at once, and the next one's pages must be cleared anew:
-    14,000 page faults an iteration at batch 1024, a tenth of its time. Other C libraries are left as they are.
+    glibc hands every tensor of some MB back at once, and the next one's pages must be cleared anew: 14,000 page faults
+    an iteration at batch 1024, a tenth of its time. It works on the whole process, and what lies between pieces that
+    last is used again by whoever comes later. Other C libraries are left as they are.
     """
     library = ctypes.CDLL(None) if os.name == "posix" else None
     if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
         yield
         return
-    for parameter, value in (TRIM_THRESHOLD, MMAP_THRESHOLD):
-        library.mallopt(parameter, value)
+    global _keeping
+    _keeping += 1
+    for parameter, (kept, _) in THRESHOLDS.items():
+        library.mallopt(parameter, kept)
     try:
         yield
     finally:
+        _keeping -= 1
+        if not _keeping:  # the last of several, each in a thread of its own
+            for parameter, (_, usual) in THRESHOLDS.items():
+                library.mallopt(parameter, usual)
         library.malloc_trim(0)

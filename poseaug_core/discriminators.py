@@ -16,12 +16,6 @@ from poseaug_core.skeleton import HUMAN16, Skeleton
 HIDDEN, LAST = 256, 100
 
 
-def kcs(xyz: Float[Tensor, "b 16 3"], skeleton: Skeleton = HUMAN16) -> Float[Tensor, "b 15 15"]:
-    """Cosines between all bones, K = B B^T of unit bones: no size, position or view in it."""
-    directions = F.normalize(skeleton.bones(xyz), dim=-1)
-    return directions @ directions.transpose(1, 2)
-
-
 class PartKCS(nn.Module):
     """D3d: one MLP a body part on the cosines between the part's bones; five scores, 1 is real.
 
@@ -59,10 +53,15 @@ class PartKCS(nn.Module):
         self.weight = nn.ParameterList(torch.randn(count, i, o) * math.sqrt(2 / fan) for i, o, fan in sizes)
         self.bias = nn.ParameterList(torch.empty(count, 1, o).uniform_(-(fan**-0.5), fan**-0.5) for _, o, fan in sizes)
 
-    def forward(self, xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b p"]:
+    def cosines(self, xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b p k k"]:
+        """K = B B^T of each part's unit bones: no size, position or view in it. k is the largest part's number of
+        bones; rows and columns past a part's own are 0."""
         directions = F.normalize(self.skeleton.bones(xyz), dim=-1).flatten(1)
         parts = (directions @ self.chosen).view(len(xyz) * len(self.parts), -1, 3)
-        x = (parts @ parts.transpose(1, 2)).view(len(xyz), -1)
+        return (parts @ parts.transpose(1, 2)).unflatten(0, (len(xyz), -1))
+
+    def forward(self, xyz: Float[Tensor, "b 16 3"]) -> Float[Tensor, "b p"]:
+        x = self.cosines(xyz).flatten(1)
         weight = [self.packed @ self.weight[0], *self.weight[1:]]
         layer = lambda k, x: grouped(x, weight[k], self.bias[k])  # noqa: E731
         with torch.autocast(xyz.device.type, torch.bfloat16, enabled=self.mixed):

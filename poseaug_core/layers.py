@@ -83,15 +83,17 @@ class BatchNorm(nn.BatchNorm1d):
     """Batch norm of rows (..., features). A single row has no variance: it is normalised by the running statistics."""
 
     def forward(self, x: Tensor, bias: Tensor | None = None, scale: float = 1.0) -> Tensor:
-        """bias (features): of the layer before, not yet added. A batch's own mean takes it away again, so that it is
-        only ever noted in the running mean, and has no gradient. scale: of the answer, for who multiplies it next."""
+        """bias (features): of the layer before, not yet added. A batch's own mean takes it away again: there it is only
+        noted in the running mean, and has no gradient. scale: of the answer, for who multiplies it next."""
         rows = x.flatten(0, -2)
         weight, offset = (self.weight, self.bias) if scale == 1 else (self.weight * scale, self.bias * scale)
         by_batch = self.training and len(rows) > 1
         running = (self.running_mean, self.running_var) if self.track_running_stats or not by_batch else (None, None)
         if not by_batch:
-            mean = running[0] if bias is None else running[0] - bias.detach()
-            return F.batch_norm(rows, mean, running[1], weight, offset, eps=self.eps).view_as(x)
+            if bias is not None:
+                scaled = weight * (running[1] + self.eps).rsqrt()
+                offset = offset + bias * scaled
+            return F.batch_norm(rows, *running, weight, offset, eps=self.eps).view_as(x)
         if rows.device.type == "cpu":
             # As one image of n pixels, the same memory: torch's kernels for this backward take half the time.
             image = rows.contiguous().t()[None, ..., None]

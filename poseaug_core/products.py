@@ -1,36 +1,46 @@
 """Matrix products with gradients, the bulk of training's arithmetic, by the kernels that are fastest at them.
 
 On CPUs torch multiplies float32 with MKL, which leaves AVX-512 unused on some of them; there oneDNN, which torch takes
-for bfloat16 only, runs at twice the rate and to the same precision.
+for bfloat16 only, runs at twice the rate and to the same precision. First derivatives only, and not under torch.func.
 """
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 #: Fewer rows than this are not worth a primitive of oneDNN's for each of their sizes.
 FEWEST = 8
-_tf32 = False
+_here = threading.local()
 
 
-def use_products(precision: str) -> None:
-    """How NVIDIA GPUs multiply in ``linear`` from now on: exactly, or with 'tf32' rounded to 10 bits before.
+@contextmanager
+def rounded(wanted: bool = True) -> Iterator[None]:
+    """Within it, in this thread, NVIDIA GPUs round what ``linear`` multiplies to TF32's 10 bits, and for its gradients.
 
-    Other devices do not ask, and all other products stay exact: half a millimetre in a metre would be lost in poses.
+    Other devices do not ask. All else stays exact: in poses half a millimetre of a metre would be lost.
     """
-    global _tf32
-    _tf32 = precision == "tf32"
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    before, _here.rounds = getattr(_here, "rounds", False), wanted
+    try:
+        yield
+    finally:
+        _here.rounds = before
 
 
 def linear(
     x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, " o"] | None = None
 ) -> Float[Tensor, "*b o"]:
     """x W' + b, as F.linear, autocast included."""
-    if not _one_dnn(x) and not _rounds(x):
+    rounds = getattr(_here, "rounds", False) and x.is_cuda and not torch.is_autocast_enabled("cuda")
+    if not rounds and not _one_dnn(x, weight):
         return F.linear(x, weight, bias)
     return _Linear.apply(*_cast(x.flatten(0, -2), weight, bias)).unflatten(0, x.shape[:-1])
 
@@ -40,25 +50,27 @@ def grouped(
 ) -> Float[Tensor, "b g*o"]:
     """g networks side by side: columns k i to (k + 1) i of x times weight[k], plus bias[k]."""
     groups = len(weight)
-    if not _one_dnn(x):
+    if not _one_dnn(x, weight):
         apart = x.unflatten(1, (groups, -1)).transpose(0, 1)
         made = apart @ weight if bias is None else torch.baddbmm(bias, apart, weight)
         return made.transpose(0, 1).flatten(1)
     return _Grouped.apply(*_cast(x, weight, bias))
 
 
-def _one_dnn(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()
-        and x.dtype in (torch.float32, torch.bfloat16)
-        and x.shape[:-1].numel() >= FEWEST
-        and not torch.compiler.is_exporting()
-    )
+def _one_dnn(x: Tensor, weight: Tensor) -> bool:
+    if x.device.type != "cpu" or x.shape[:-1].numel() < FEWEST or torch.compiler.is_exporting():
+        return False
+    mixed = torch.is_autocast_enabled("cpu")
+    kind = torch.get_autocast_dtype("cpu") if mixed else x.dtype
+    return _multiplies(kind) and torch.backends.mkldnn.enabled and (mixed or weight.dtype == x.dtype)
 
 
-def _rounds(x: Tensor) -> bool:
-    return _tf32 and x.is_cuda and x.dtype == torch.float32 and not torch.is_autocast_enabled("cuda")
+@cache
+def _multiplies(kind: torch.dtype) -> bool:
+    """Whether oneDNN has these products on this CPU."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return kind == torch.float32 or (kind == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _cast(*tensors: Tensor | None) -> list[Tensor | None]:
@@ -70,14 +82,18 @@ def _cast(*tensors: Tensor | None) -> list[Tensor | None]:
 
 
 def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a b' + bias, of matrices whose rows or columns lie without gaps: all others take oneDNN's slow road."""
+    """a b' + bias, of matrices whose rows or columns lie without gaps: all others take oneDNN's slow road.
+
+    On a GPU rounded to TF32: only products that shall be come here.
+    """
     if not a.is_cuda:
         return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
     try:
         return F.linear(a, b, bias)
     finally:
-        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        matmul.fp32_precision = before
 
 
 class _Linear(torch.autograd.Function):
@@ -88,6 +104,7 @@ class _Linear(torch.autograd.Function):
         return _product(x, weight, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
@@ -107,6 +124,7 @@ class _Grouped(torch.autograd.Function):
         return torch.cat([_product(part, w.t(), None if b is None else b[0]) for part, w, b in parts], dim=1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad

@@ -25,7 +25,6 @@ from poseaug_core.evaluation import Progress, evaluate
 from poseaug_core.live import Live, Status
 from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
-from poseaug_core.products import use_products
 from poseaug_core.resident import Resident
 from poseaug_core.schedule import Position, Schedule
 from poseaug_core.snapshot import Snapshot
@@ -62,7 +61,6 @@ class Trainer:
         self.position = self.schedule.start()
         self.iteration = torch.zeros((), dtype=torch.long, device=self.device)  # position.iteration, for the device
         self.dials = Dials(self.device)
-        use_products(config.precision)
         templates = data.templates.to(self.device) if config.swap_bone_lengths else None
         extra = None if data.extra is None else data.extra.to(self.device)
         self.epoch = Epoch(Resident(data.source, self.device), templates, self.schedule.batch, extra)
@@ -251,7 +249,7 @@ class Trainer:
         """Errors on every test set, flip-averaged on the cross sets; an estimator that did not change is not
         evaluated again. Keeps the best checkpoint by the source's own test set. Stopped in between, it stays owed."""
         if self.stale:
-            live.report(replace(live.status, state="running", stage="evaluate"))
+            live.report(replace(live.status, state="running", stage="evaluate", message=self.captured.why))
             values = {}
             try:
                 for name, poses in self.test_sets.items():

@@ -21,6 +21,7 @@ from poseaug_core.history_pool import HistoryPool
 from poseaug_core.layers import frozen, kept_statistics
 from poseaug_core.meter import Meter
 from poseaug_core.networks import Networks
+from poseaug_core.products import rounded
 
 
 class Updates:
@@ -153,7 +154,8 @@ class Updates:
 
     def _estimate(self, uv: Tensor) -> Tensor:
         mixed = self.config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+        rounds = rounded(self.config.precision == "tf32")
+        with rounds, torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             return self.networks.estimator(uv, self.generator).float()
 
     def _descend(self, name: str, loss: Tensor, lr: float) -> None:

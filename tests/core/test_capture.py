@@ -342,11 +342,16 @@ def test_a_turned_number_is_written_in_place_and_nothing_else():
     assert dials.weight_range == 8.0 and dials.apply_rt is False
 
 
-@pytest.mark.parametrize("precision", ["tf32", "float32", "bfloat16"])
-def test_precision_chooses_how_a_gpu_multiplies_in_the_networks_alone(precision):
-    Trainer(small_config(precision=precision), small_data())
-    assert products._tf32 == (precision == "tf32")
-    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+def test_tf32_is_for_the_estimator_alone_and_for_its_thread(monkeypatch):
+    """In the estimator's forward pass products are to be rounded; before, after and elsewhere they are not."""
+    seen: dict[str, set[bool]] = {"estimator": set(), "augmentor": set()}
+    trainer = Trainer(small_config(precision="tf32", pretrain_epochs=0, warmup_epochs=0), small_data())
+    for name, found in seen.items():
+        note = lambda *_, found=found: found.add(getattr(products._here, "rounds", False))  # noqa: E731
+        getattr(trainer.networks, name).register_forward_pre_hook(note)
+    trainer.step(trainer.config.controls)
+    assert seen == {"estimator": {True}, "augmentor": {False}}
+    assert not products._here.rounds
 
 
 def test_the_tape_is_as_strict_as_a_graph():
