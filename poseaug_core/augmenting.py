@@ -35,7 +35,7 @@ from poseaug_core.readers.spec import parse_spec
 from poseaug_core.resident import Resident
 
 Progress = Callable[[float, str], bool | None]
-#: Poses read at a time.
+#: Poses read, and well written, at a time.
 PART = 4096
 #: Numbers drawn at a time to pass over them.
 PASSED = 1 << 16
@@ -116,7 +116,7 @@ def augmented_pairs(
     def batches() -> Iterator[tuple[Poses, Tensor | None, Tensor, int]]:
         """A batch, its templates, what the augmentor draws, and how many of the poses are not given twice."""
         start = 0
-        for poses in _batches(source.parts(), batch):
+        for poses in regrouped(source.parts(), batch):
             fresh = len(poses)
             template = None if templates is None else torch.randint(len(templates), (fresh,), generator=swaps)
             if start == 0:
@@ -151,6 +151,20 @@ def augmented_pairs(
             yield replace(pairs, name=f"{name} augmented")
     if not given:
         raise UserError(f"None of the {done:,} augmented poses lies inside the image; train the augmentor for longer.")
+
+
+def regrouped(parts: Iterator[Poses], size: int) -> Iterator[Poses]:
+    """The same poses, ``size`` at a time; the last time what is left."""
+    waiting: list[Poses] = []
+    for part in parts:
+        while len(part):
+            some = part.take(slice(0, size - sum(map(len, waiting))))
+            waiting, part = [*waiting, some], part.take(slice(len(some), None))
+            if sum(map(len, waiting)) == size:
+                yield _joined(waiting)
+                waiting = []
+    if waiting:
+        yield _joined(waiting)
 
 
 def _generators(count: int, swap: bool, seed: int) -> tuple[torch.Generator, torch.Generator]:
@@ -270,20 +284,6 @@ def _at(parts: Iterator[Poses], rows: Int[Tensor, " r"]) -> Iterator[Poses]:
         low, high = torch.searchsorted(rows, torch.tensor([start, start + len(part)])).tolist()
         yield part.take(rows[low:high] - start)
         start += len(part)
-
-
-def _batches(parts: Iterator[Poses], size: int) -> Iterator[Poses]:
-    """The same poses, ``size`` at a time; the last time what is left."""
-    waiting: list[Poses] = []
-    for part in parts:
-        while len(part):
-            some = part.take(slice(0, size - sum(map(len, waiting))))
-            waiting, part = [*waiting, some], part.take(slice(len(some), None))
-            if sum(map(len, waiting)) == size:
-                yield _joined(waiting)
-                waiting = []
-    if waiting:
-        yield _joined(waiting)
 
 
 def _joined(tables: list[Poses]) -> Poses:

@@ -109,6 +109,7 @@ def _write(parts: Generator[Poses], path: Path, source: Source) -> int:
     them: augmented poses may stand behind the camera."""
     import h5py
 
+    from poseaug_core.augmenting import PART, regrouped
     from poseaug_core.motion.filming import COLUMNS, Seen
     from poseaug_core.readers.array_writer import writing
     from poseaug_core.storage import explained, require_space
@@ -117,7 +118,7 @@ def _write(parts: Generator[Poses], path: Path, source: Source) -> int:
     require_space(path, ROW_BYTES * len(source) * (2 if path.suffix.lower() == ".npz" else 1))
     try:
         with writing(path) as file, closing(parts):
-            for poses in parts:
+            for poses in regrouped(parts, PART):
                 file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
             for key, lines in (("clips", source.head.clips), ("notes", source.head.notes)):
                 file.file.create_dataset(key, data=list(map(str, lines)), dtype=h5py.string_dtype())

@@ -217,7 +217,7 @@ def test_cancelled_in_reading_or_augmenting_nothing_is_left(run, tmp_path, durin
 
 
 @pytest.mark.parametrize("name", ["pairs.h5", "pairs.npz"])
-def test_a_disk_that_fills_is_told_in_a_sentence_and_has_no_part_of_a_file(run, tmp_path, name, monkeypatch):
+def test_a_disk_that_fills_is_told_in_a_sentence_and_has_no_part_of_a_file(run, tmp_path, name, parts, monkeypatch):
     """HDF5 says so by errors of its own."""
     add = ArrayFile.add
 
