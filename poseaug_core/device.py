@@ -62,7 +62,7 @@ def use_threads(count: int) -> None:
 
 
 def threads() -> int:
-    """CPU threads of the products of the thread that calls; one that has no number yet waits while others set theirs."""
+    """CPU threads of the products of the thread that calls; they are asked for while no other thread sets its own."""
     with _changing_threads:
         return torch.get_num_threads()
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from poseaug_core.device import threads, use_threads
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.semgcn import SemGCN
 from poseaug_core.estimators.simple_baseline import SimpleBaseline
@@ -69,7 +70,7 @@ class Inference:
         known = foldable or isinstance(network, (SemGCN, STGCN))
         # ONNX has threads of its own, a user's network may keep something between calls, a GPU has one queue.
         on_cpu = self.device is not None and self.device.type == "cpu"
-        self.workers = torch.get_num_threads() if known and on_cpu else 1
+        self.workers = threads() if known and on_cpu else 1
 
     @torch.no_grad()
     def answer(self, uv: Tensor, flip: bool) -> Tensor:
@@ -96,14 +97,13 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
 
     Items are taken and results given in the caller's thread, and few wait at any time. Several threads with whole
     parts of their own beat torch's threads inside each product: they wait for nobody, and reading and writing go on
-    beside them.
+    beside them. The numbers of torch's threads elsewhere stay as they are.
     """
     if workers == 1:
         yield from map(work, items)
         return
-    threads = torch.get_num_threads()
     waiting: deque = deque()
-    with ThreadPoolExecutor(workers, "inference", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers, "inference", initializer=use_threads, initargs=(1,)) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
@@ -114,8 +114,6 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
         finally:
             for job in waiting:
                 job.cancel()
-            pool.shutdown()
-            torch.set_num_threads(threads)  # a worker's number is also what threads to come begin with
 
 
 def has_bfloat16() -> bool:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from poseaug_core import inference
+from poseaug_core.device import threads, use_threads
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS, make_estimator
 from poseaug_core.geometry import mirror
@@ -124,7 +125,7 @@ def test_results_come_in_the_order_of_the_items_and_few_items_wait(workers):
 
 
 def test_threads_end_and_torch_keeps_its_own_also_after_a_failure():
-    threads, alive = torch.get_num_threads(), threading.active_count()
+    number, alive = threads(), threading.active_count()
 
     def fail(number: int) -> int:
         if number == 5:
@@ -136,4 +137,45 @@ def test_threads_end_and_torch_keeps_its_own_also_after_a_failure():
     stopped = in_order(lambda number: number, range(50), 2)
     next(stopped)
     stopped.close()
-    assert torch.get_num_threads() == threads and threading.active_count() == alive
+    assert threads() == number and threading.active_count() == alive
+
+
+@pytest.fixture
+def threads_of_others():
+    """How many threads torch uses in a thread that starts now; three, whatever the machine has, at first."""
+
+    def told() -> int:
+        found = []
+        new = threading.Thread(target=lambda: found.append(threads()))
+        new.start()
+        new.join()
+        return found[0]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    assert told() == 3
+    yield told
+    torch.set_num_threads(before)
+
+
+def test_threads_that_start_meanwhile_have_torchs_number_and_workers_one(threads_of_others):
+    def work(number: int) -> tuple[int, int]:
+        torch.ones(200, 200) @ torch.ones(200, 200)
+        return torch.get_num_threads(), threads_of_others()
+
+    one, other = in_order(work, range(9), 2), in_order(work, range(9), 2)  # one ends within the other
+    assert [next(one), next(other), *one, *other] == [(1, 3)] * 18
+    assert threads() == threads_of_others() == 3
+
+
+def test_a_training_has_its_own_number_and_leaves_that_of_others(threads_of_others):
+    def train() -> None:
+        use_threads(2)
+        torch.ones(200, 200) @ torch.ones(200, 200)
+        found.append(torch.get_num_threads())
+
+    found: list[int] = []
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert found == [2] and threads_of_others() == 3
