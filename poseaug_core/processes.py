@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -37,8 +39,9 @@ def in_order(
     work is a function of a module, tasks and results can be pickled, and a program's own module must be safe to
     import. ask: called now and then; what it raises ends the work. module: what the processes have in common is
     imported from, once. At most AHEAD results a process wait to be taken. However the iterator ends, no process is
-    left; should this process be killed, they end by themselves. What work raises is raised here in its place,
-    UserError where a process is killed.
+    left; should this process be killed, they end by themselves. What work raises is raised here in its place, with
+    its traceback as a note; as a RuntimeError with its text where it cannot be pickled. UserError where a process is
+    killed or cannot start.
     """
     if jobs <= 1 or len(tasks) <= 1:
         for task in tasks:
@@ -96,20 +99,26 @@ class _Crew:
         try:
             member.send(task)
         except OSError:
-            raise _killed() from None
+            raise self._ended(member) from None
 
     def _receive(self, member: Connection) -> tuple[int, Any, Exception | None]:
         try:
             return member.recv()
         except (EOFError, OSError):
-            raise _killed() from None
+            raise self._ended(member) from None
 
-
-def _killed() -> UserError:
-    return UserError(
-        "One of the processes that share the work was ended from outside, which systems do where memory runs out; "
-        "close other programs, or work with fewer processes."
-    )
+    def _ended(self, member: Connection) -> UserError:
+        process = self.members[member]
+        process.join(PATIENCE * 10)  # whose pipe is closed already
+        if (process.exitcode or 0) < 0:
+            return UserError(
+                "One of the processes that share the work was ended from outside, which systems do where memory runs "
+                "out; close other programs, or work with fewer processes."
+            )
+        return UserError(
+            f"One of the processes that share the work ended with code {process.exitcode} before it answered, and "
+            "wrote why; a script that asks for several must do so under 'if __name__ == \"__main__\":'."
+        )
 
 
 def _serve(connection: Connection, work: Callable) -> None:
@@ -118,10 +127,27 @@ def _serve(connection: Connection, work: Callable) -> None:
     try:
         while True:
             number, task = connection.recv()
-            try:
-                answer = number, work(task), None
-            except Exception as error:
-                answer = number, None, error
-            connection.send(answer)
+            connection.send_bytes(_answer(work, number, task))
     except (EOFError, OSError):
         return
+
+
+def _answer(work: Callable, number: int, task: Any) -> bytes:
+    """(number, result, error) as they are sent."""
+    try:
+        return pickle.dumps((number, work(task), None))
+    except Exception as error:
+        return pickle.dumps((number, None, _sendable(error)))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error with its traceback as a note, or its text where it would not arrive: it has a constructor of its own,
+    for instance."""
+    error.add_note(f"In the process that did the work:\n{traceback.format_exc()}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        text = RuntimeError(f"{type(error).__name__}: {error}")
+        text.add_note(error.__notes__[-1])
+        return text
+    return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import sys
 
 import h5py
@@ -16,7 +17,7 @@ from poseaug_core.readers import convert_motion, read_poses
 from poseaug_core.readers.motion_files import Reading
 from tests.core.bvh_people import write_bvh
 from tests.core.made_datasets import h36m
-from tests.core.piecework import die, square
+from tests.core.piecework import deep, die, leave, particular, square, unsendable
 from tests.core.reading_apart import Apart
 from tests.core.small import small_poses
 
@@ -60,6 +61,40 @@ def test_whoever_stops_early_leaves_nothing():
 def test_a_process_that_is_killed_is_said():
     with pytest.raises(UserError, match="ended from outside"):
         list(in_order(die, range(4), 2))
+
+
+def test_a_process_that_ends_by_itself_was_not_killed():
+    with pytest.raises(UserError, match="ended with code 3 before it answered"):
+        list(in_order(leave, range(4), 2))
+
+
+def test_what_cannot_be_sent_is_said_in_its_place():
+    results = in_order(unsendable, [0, 1, 2], 2)
+    assert next(results) == 0
+    with pytest.raises(Exception, match="local object"):
+        next(results)
+    with pytest.raises(RuntimeError, match="Particular: 7 of 9"):
+        list(in_order(particular, range(4), 2))
+
+
+def test_errors_bring_the_traceback_of_their_process():
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(in_order(deep, range(4), 2))
+    (note,) = caught.value.__notes__
+    assert "in _deeper" in note and "1 / 0" in note
+
+
+def test_a_script_that_is_not_safe_to_import_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from poseaug_core.processes import in_order\nfrom tests.core.piecework import square\n"
+        "print(list(in_order(square, range(4), 2)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    assert done.returncode == 1 and "ended with code 1 before it answered" in done.stderr.splitlines()[-1]
+    assert "__main__" in done.stderr.splitlines()[-1] and "ended from outside" not in done.stderr
 
 
 def test_processes_that_read_motion_do_not_load_torch():
