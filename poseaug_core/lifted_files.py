@@ -81,9 +81,30 @@ class Head:
 class Writer:
     """Open for poses: ``add`` takes the next ones. notes: what to say of the file, once it is whole."""
 
-    def __init__(self, path: Path, add: Callable[[LiftedPoses], None]):
-        self.path, self.add = path, add
+    def __init__(self, path: Path, head: Head, write: Callable[[LiftedPoses], None]):
+        self.path, self.expected, self._write = path, head.count, write
+        self.count = 0
         self.notes: list[str] = []
+
+    def add(self, poses: LiftedPoses) -> None:
+        """UserError for numbers that are not finite, and for more poses than were announced."""
+        for key, column in poses.columns().items():
+            if not np.isfinite(column).all():
+                raise UserError(f"{self.path} was not written: {key} has NaN or infinite values; give finite numbers.")
+        self.count += len(poses)
+        if self.count > self.expected:
+            raise self._miscounted()
+        self._write(poses)
+
+    def require_whole(self) -> None:
+        if self.count < self.expected:
+            raise self._miscounted()
+
+    def _miscounted(self) -> UserError:
+        return UserError(
+            f"{self.path} was not written: {self.count:,} poses were given, {self.expected:,} were announced; give as "
+            "many."
+        )
 
 
 def write_lifted(poses: LiftedPoses, path: str | Path) -> tuple[Path, list[str]]:
@@ -105,6 +126,7 @@ def writing_lifted(path: str | Path, head: Head) -> Iterator[Writer]:
     path = require_lifted_target(path)
     with WRITERS[path.suffix.lower()](path, head) as writer:
         yield writer
+        writer.require_whole()
 
 
 def require_lifted_target(path: str | Path) -> Path:
@@ -144,7 +166,7 @@ def _npz(path: Path, head: Head) -> Iterator[Writer]:
                 widths.append((len(texts), max(texts.dtype.itemsize // 4, 1)))
                 names.write(texts.tobytes())
 
-            yield Writer(path, add)
+            yield Writer(path, head, add)
         for key, column in waiting.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                 _begin_array(member, "<f4", (head.count, *column.shape))
@@ -181,7 +203,7 @@ def _h5(path: Path, head: Head) -> Iterator[Writer]:
             images[rows] = list(poses.names)
             start = rows.stop
 
-        yield Writer(path, add)
+        yield Writer(path, head, add)
 
 
 @contextmanager
@@ -203,7 +225,7 @@ def _csv(path: Path, head: Head) -> Iterator[Writer]:
                 lines = zip(_csv_texts(some.names), text.rows(numbers), strict=True)
                 file.write(b"".join(piece for line in lines for piece in line))
 
-        yield Writer(path, add)
+        yield Writer(path, head, add)
 
 
 def _csv_texts(names: Sequence[str]) -> list[bytes]:
@@ -239,7 +261,7 @@ def _json(path: Path, head: Head) -> Iterator[Writer]:
                 file.write((b"" if first else b",") + b",".join(lines))
                 first = False
 
-        yield Writer(path, add)
+        yield Writer(path, head, add)
         file.write(b"\n]}\n")
 
 
@@ -263,7 +285,7 @@ def _bvh(path: Path, head: Head) -> Iterator[Writer]:
         raise UserError(f"{path}: a BVH file moves one person, but some images have several; choose one by ?person=0.")
     waiting = Column((16, 3), np.float32, path.absolute().parent)
     try:
-        writer = Writer(path, lambda poses: waiting.append(poses.xyz))
+        writer = Writer(path, head, lambda poses: waiting.append(poses.xyz))
         yield writer
         moved = write_bvh(_Rows(waiting), path, head.fps)["moved_mm"]
     finally:

@@ -85,13 +85,13 @@ class KeypointFile:
         self.lost, self.filled, self.portrait = 0, Counter(), 0
         for rows in chunks(len(self), size):
             xy, image = self._filled(rows), self.people.image.read(rows)
-            size = self.sizes.of(image)
-            uv = self._normalised(xy, size)
+            frames = self.sizes.of(image)
+            uv = self._normalised(xy, frames)
             used, number = np.unique(image, return_inverse=True)
             yield Keypoints(
                 torch.from_numpy(uv.astype(np.float32)),
                 torch.from_numpy(self.people.confidence.read(rows).astype(np.float32)),
-                torch.from_numpy(size.astype(np.float32)),
+                torch.from_numpy(frames.astype(np.float32)),
                 torch.from_numpy(number.astype(np.int64)),
                 tuple(self.people.images.pick(used)),
                 self.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -285,6 +286,21 @@ def test_numbers_as_text_are_those_of_printf(scale):
     written = FixedPoint(["<", *[", "] * 6, ">\n"]).rows(numbers)
     for line, row in zip(written, numbers, strict=True):
         assert line.decode() == "<" + ", ".join(f"{value:.5f}" for value in row) + ">\n"
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5", ".csv", ".json", ".bvh"])
+def test_other_than_what_was_announced_is_not_written(tmp_path, suffix):
+    path, rng = tmp_path / f"o{suffix}", np.random.default_rng(0)
+    poses = LiftedPoses(rng.normal(size=(3, 16, 3)), rng.normal(size=(3, 16, 2)), np.ones((3, 16)), list("abc"), "mine")
+    for count, given in ((5, "3 poses were given, 5"), (2, "3 poses were given, 2")):
+        with pytest.raises(UserError, match=given), writing_lifted(path, Head(count, "mine")) as writer:
+            writer.add(poses)
+    for key in ("xyz", "uv", "confidence"):
+        broken = getattr(poses, key).copy()
+        broken[1, 2] = np.nan
+        with pytest.raises(UserError, match="NaN or infinite"), writing_lifted(path, Head(3, "mine")) as writer:
+            writer.add(replace(poses, **{key: broken}))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_hdf5_arrays_are_as_they_were(tmp_path):
