@@ -113,7 +113,7 @@ def load_data(config: Config, progress: Progress | None = None) -> TrainingData:
     if test:
         source_test, *rest = rest
     else:
-        source, source_test, note = hold_out(source)
+        source, source_test, note = hold_out(source, in_place=True)
         notes.append(note)
     if len(source) < 2:
         raise UserError(
@@ -145,11 +145,11 @@ def _test_people(source: str, progress: Progress | None) -> str:
     return f"{spec.place}?{urlencode(options)}" if has_test_people(spec.path, progress) else ""
 
 
-def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:
+def hold_out(poses: Poses, in_place: bool = False) -> tuple[Poses, Poses, str]:
     """(training poses, test poses, what was done): every tenth clip, or the last tenth of the frames of a single one.
 
-    With two to nine clips the last one is held out. Both share the memory of poses, which must not be used any more.
-    UserError for a set too small to part.
+    With two to nine clips the last one is held out. in_place: both are made in the memory of poses, which must not be
+    used any more; else they are copies. UserError for a set too small to part.
     """
     clip, frame = poses.tag[:, 1], poses.tag[:, 2]
     clips = clip.unique()
@@ -168,7 +168,7 @@ def hold_out(poses: Poses) -> tuple[Poses, Poses, str]:
             f"{poses.name} has {len(poses)} poses of one frame, too few to hold some out for testing; "
             "name a test set with --source-test."
         )
-    train, held = poses.divided(test)
+    train, held = poses.divided(test) if in_place else (poses.take(~test), poses.take(test))
     return train, replace(held, name=f"{poses.name} held out"), note
 
 

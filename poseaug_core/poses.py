@@ -89,6 +89,7 @@ class Poses:
 def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses", notes=()) -> Poses:
     """Poses from arrays, checked and converted; uv=None projects xyz with the camera.
 
+    float32 arrays (int32 for tag) that may be written to are not copied: whoever changes them changes the poses.
     Raises UserError, naming the value and the remedy, for: other than 16 joints, empty sets,
     non-finite numbers, pixels instead of normalised 2D, millimetres instead of metres, columns of
     different length, poses behind the camera, and 2D that is not where the camera projects the 3D.

@@ -14,6 +14,7 @@ from poseaug_core.controls import Controls
 from poseaug_core.datasets import fingerprint, hold_out, load_data
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.live import Live
+from poseaug_core.poses import COLUMNS, make_poses
 from poseaug_core.readers.arrays import write_arrays
 from poseaug_core.runs import Run
 from tests.core.small import SMALL, same, small_poses
@@ -63,6 +64,18 @@ def test_few_clips_and_a_single_one_are_parted_too():
     assert test.tag[:, 2].tolist() == [9] and len(train) == 9 and "last 1 of 10 frames" in note
     with pytest.raises(UserError, match="1 poses of one frame.*--source-test"):
         hold_out(one.take(slice(0, 1)))
+
+
+def test_holding_out_leaves_the_poses_and_the_arrays_they_are_made_of_alone():
+    made = small_poses(250)
+    arrays = [getattr(made, name).numpy().copy() for name in COLUMNS]
+    poses = make_poses(*arrays)
+    before = fingerprint(poses)
+    train, test, _ = hold_out(poses)
+    assert fingerprint(poses) == before
+    assert all(np.array_equal(array, getattr(made, name)) for array, name in zip(arrays, COLUMNS, strict=True))
+    parted = hold_out(poses, in_place=True)
+    assert [fingerprint(part) for part in parted[:2]] == [fingerprint(train), fingerprint(test)]
 
 
 def test_data_is_loaded_and_summed_up(config):
