@@ -15,6 +15,8 @@ from poseaug_core.skeleton import HUMAN16
 MAX_APART = 0.1
 #: Poses that are looked at together: what is derived of them takes several times their memory.
 BAND = 8192
+#: Metres from the pelvis that no joint of a person is.
+WIDEST = 10
 
 
 def bands(count: int, size: int = BAND) -> Iterator[slice]:
@@ -52,7 +54,7 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
                 "those rows and try again."
             )
     size = seen.reach.median().item()
-    if size > 10:
+    if size > WIDEST:
         unit = "millimetres, divide by 1000" if size > 300 else "centimetres, divide by 100"
         raise UserError(
             f"{name}: half the poses reach {size:.0f} units from the pelvis, people reach about 1 metre; "
@@ -62,6 +64,12 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
         raise UserError(
             f"{name}: half the poses reach less than {size:.3g} units from the pelvis, people reach about 1 metre; "
             "scale the 3D to metres."
+        )
+    if (wide := seen.reach > WIDEST).any():
+        row = int(wide.nonzero()[0])
+        raise UserError(
+            f"{name}: {int(wide.sum())} of {len(xyz)} poses reach farther than {WIDEST} units from the pelvis (first: "
+            f"pose {row}, {seen.reach[row]:.3g}), people about 1 metre; scale those to metres or remove them."
         )
     if seen.empty:
         row, bone = seen.first_empty

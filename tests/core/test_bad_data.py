@@ -58,6 +58,10 @@ def doubled(xyz):
 
 SPOILED = {
     "17 joints": (lambda c: c | {"pose3d": np.zeros((9, 17, 3)) + 0.3}, ("17 joints", "16")),
+    "half in millimetres": (
+        lambda c: c | {"pose3d": np.concatenate((c["pose3d"][:-2], c["pose3d"][-2:] * 1000))},
+        ("2 of", "10 units", "metres"),
+    ),
     "millimetres": (lambda c: c | {"pose3d": c["pose3d"] * 1000}, ("millimetres", "1000")),
     "centimetres": (lambda c: c | {"pose3d": c["pose3d"] * 100}, ("centimetres", "100")),
     "pixels": (lambda c: c | {"pose2d": (c["pose2d"] + 1) * 500}, ("pixels",)),
