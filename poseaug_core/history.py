@@ -42,7 +42,7 @@ class History:
         self._lock = threading.Lock()  # held for one record's reading or writing
         self._file: h5py.File | None = None
         self._sets: dict[str, h5py.Dataset] = {}
-        self._writing = False
+        self._writing = self._superseded = False
         self._count = 0
         self._names: dict[str, list[str]] = {}
         self._fields: dict[str, list[int]] = {}
@@ -119,6 +119,15 @@ class History:
 
     # reading
 
+    @property
+    def superseded(self) -> bool:
+        """Whether an earlier version of the program made the file, a dataset a field; it is read as one of no records.
+
+        UserError for a file that is no history at all.
+        """
+        with self._lock, self._opened():
+            return self._superseded
+
     def __len__(self) -> int:
         """Complete records at this moment."""
         with self._lock, self._opened() as sets:
@@ -159,10 +168,11 @@ class History:
 
     @contextmanager
     def _opened(self) -> Iterator[dict[str, h5py.Dataset]]:
-        """The datasets, up to date; empty while no record was ever written."""
+        """The datasets, up to date; empty while no record was ever written, or none of this layout."""
         if self._writing:
             yield self._sets
             return
+        self._superseded = False
         with _explained(self.path):
             if self._file is not None and not self._current():
                 self._close()
@@ -172,6 +182,11 @@ class History:
                     return
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
                 file = h5py.File(self.path, "r", swmr=True)
+                if "records" not in file and isinstance(file.get("xyz"), h5py.Dataset):
+                    self._superseded = True
+                    file.close()
+                    yield {}
+                    return
                 self._identity = _identity(self.path)
                 self._take(file)
             self._sets["count"].refresh()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,19 @@ class Journal:
     def _damaged(self, error: Exception) -> UserError:
         return UserError(f"{self.path} is damaged ({error}); restore it from a copy or start a new run.")
 
-    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        """Rewrite the file with the complete rows that are wanted, a line at a time: a long run has many."""
-        self.path.touch()
-        with replacing(self.path) as part, open(self.path, "rb") as old, open(part, "wb") as new:
-            for line in old:
-                if line.endswith(b"\n") and not line.isspace() and wanted(self._parsed(line)):
-                    new.write(line)
+    @contextmanager
+    def keeping(self, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[None]:
+        """The complete rows that are wanted take the file's place if the block succeeds; it stays as it was else.
+
+        Read and written a line at a time, before the block: a long run has many. UserError for a damaged file.
+        """
+        with replacing(self.path) as part:
+            if self.path.exists():
+                with open(self.path, "rb") as old, open(part, "wb") as new:
+                    for line in old:
+                        if line.endswith(b"\n") and not line.isspace() and wanted(self._parsed(line)):
+                            new.write(line)
+            yield
 
     def rewrite(self, rows: list[dict[str, Any]]) -> None:
         """These rows in place of the file's, whole or not at all."""

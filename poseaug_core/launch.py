@@ -42,8 +42,9 @@ def train(
     try:
         if resume:
             run = Run.open(folder)
+            run.require_continuable()  # before minutes of loading, as what follows
         else:
-            require_new_folder(folder)  # before minutes of loading
+            require_new_folder(folder)
             config = config and with_absolute_paths(config)
         if replay:
             model = Run.open(replay)
@@ -61,8 +62,7 @@ def train(
         if resume:
             require_same_data(data.summary(), run.data, str(folder))
             before = run.controls()
-            run, tensors, meta = Run.resume(folder)
-            trainer.load_state(tensors, meta)
+            run, *_ = Run.resume(folder, load=trainer.load_state)
             turned = {} if config is None else {name: new for name, _, new in changes(before, live.controls)}
             live.steer(replace(trainer.steered, **turned))
             run.drop_pending(set(turned))

@@ -34,9 +34,15 @@ from poseaug_core.snapshot import Snapshot
 from poseaug_core.storage import explained, replacing, require_space
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 Changes = list[tuple[str, object, object]]
+SUPERSEDED = (
+    "{} was recorded by an earlier version of this program: its weights, curves and settings can be used (poseaug "
+    "evaluate, lift, export estimator; --estimator-weights), its snapshots cannot be shown and it cannot go on."
+)
 
 
 class Run:
@@ -93,30 +99,52 @@ class Run:
         return cls(path, load_toml(path / "config.toml"), data)
 
     @classmethod
-    def resume(cls, path: str | Path, name: str = "latest") -> tuple[Run, dict[str, Tensor], dict[str, Any]]:
+    def resume(
+        cls,
+        path: str | Path,
+        name: str = "latest",
+        load: Callable[[dict[str, Tensor], dict[str, Any]], None] | None = None,
+    ) -> tuple[Run, dict[str, Tensor], dict[str, Any]]:
         """(run to continue, tensors, meta) of a checkpoint, all that was recorded after it dropped.
 
-        Mends what a killed writer left. Raises UserError, also while another process still writes the run.
+        Mends what a killed writer left. load(tensors, meta): takes up the checkpoint; what it raises refuses the
+        resume. Raises UserError, also while another process still writes the run; the folder is then as it was.
         """
         run = cls.open(path)
-        tensors, meta = run.load_checkpoint(name)
         run._take_lock()
         try:
+            run.require_continuable()
+            tensors, meta = run.load_checkpoint(name)
+            if load is not None:
+                load(tensors, meta)
             step = int(meta["step"])
             # A change logged at step k was first used by the iteration after k: at the checkpoint's it comes again.
-            # Written first: killed in between, the changes are in both files and count once.
             dropped = [row for row in run.control_log() if row["step"] >= step]
-            run.plan([*run.pending(), *dropped], step)
-            run._controls.keep(lambda row: row["step"] < step)
+            pending = [*run.pending(), *dropped]
             # An evaluation that the checkpoint still owes comes again.
             owed = step if meta.get("owed") else step + 1
-            run._metrics.keep(lambda row: row["step"] < (owed if row["kind"] == "evaluation" else step + 1))
-            run.history.keep(step)
+            # All is read, and written anew beside the old, before the first file is replaced: the history is only when
+            # nothing is left that could refuse. The plan comes before the log: killed in between, the changes are in
+            # both and count once.
+            with (
+                run._controls.keeping(lambda row: row["step"] < step),
+                run._metrics.keeping(lambda row: row["step"] < (owed if row["kind"] == "evaluation" else step + 1)),
+            ):
+                run.history.keep(step)
+                run.plan(pending, step)
             (run.path / "failure.txt").unlink(missing_ok=True)
             return run._open_to_write(), tensors, meta
         except BaseException:
             run.close()
             raise
+
+    def require_continuable(self) -> None:
+        """UserError where the snapshots are damaged or of an earlier version of the program; changes nothing."""
+        try:
+            if said := self.superseded:
+                raise UserError(said)
+        finally:
+            self.history.close()  # else the file that a resume replaces would stay on the disk
 
     def _take_lock(self) -> None:
         """Be the only writer; the system frees the lock also when a process is killed."""
@@ -224,6 +252,11 @@ class Run:
     @property
     def snapshot_count(self) -> int:
         return len(self.history)
+
+    @property
+    def superseded(self) -> str:
+        """What can be done with a run that an earlier version of the program recorded, in a sentence; '' of others."""
+        return SUPERSEDED.format(self.path) if self.history.superseded else ""
 
     def series(self, column: str) -> dict[str, np.ndarray]:
         """(snapshots,) float64 for each name in the snapshots' 'scalars' or 'controls', NaN where absent."""

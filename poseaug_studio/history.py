@@ -35,7 +35,7 @@ class Span:
 @dataclass
 class History:
     """steps: of the recorded snapshots, rising. series: every metric over the steps. scores: MPJPE by set of each
-    evaluated step. log: control changes. spans: the phases.
+    evaluated step. log: control changes. spans: the phases. superseded: see poseaug_core.runs.Run.
 
     Only what is new is read of a run that grows: a long one has a hundred thousand snapshots.
     """
@@ -45,6 +45,7 @@ class History:
     scores: dict[int, dict[str, float]] = field(default_factory=dict)
     log: list[dict] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    superseded: str = ""
     next_row: int = 0
     next_change: int = 0
     _marks: list[Mark] | None = None
@@ -54,7 +55,7 @@ class History:
         """All that a run holds. Its scalars are taken from the snapshots, an array a name, not from a hundred
         thousand lines of text; from those where the snapshots are gone."""
         rows, following = run.metrics(0, kind="evaluation" if run.snapshot_count else "")
-        found = cls(next_row=following)
+        found = cls(superseded=run.superseded, next_row=following)
         columns, steps = run.series("scalars"), run.steps()
         count = min((len(values) for values in columns.values()), default=0)  # one may have come in between
         found.series.load(steps[:count], columns)

@@ -98,7 +98,7 @@ class Session(Watching):
 
         def act() -> None:
             self._show(folder, run, history)
-            if resume and self.status.state == "stopped":
+            if resume and self.status.state == "stopped" and not history.superseded:
                 self.resume(folder)
 
         self.finish(act)
@@ -170,6 +170,8 @@ class Session(Watching):
         self.history_changed.emit()
         self.follow()
         self._tick()
+        if history.superseded:
+            self.noted.emit(history.superseded)
 
     # steering
 
@@ -192,7 +194,8 @@ class Session(Watching):
     def resumable(self) -> bool:
         """Whether the run shown has ended before its end and can go on."""
         ended = self.status.state in ("stopped", "failed")
-        return ended and self.run is not None and "latest" in self.run.checkpoints()
+        known = self.run is not None and not self.history.superseded
+        return ended and known and "latest" in self.run.checkpoints()
 
     @property
     def controls(self) -> Controls:

@@ -27,6 +27,7 @@ class Watching(QObject):
     shown_changed = Signal()  # live <-> history, or another step
     cleared = Signal()  # another run from here on
     failed = Signal(str)
+    noted = Signal(str)  # what is to be known of the run that was opened
 
     def __init__(self, status: Status, open_run: Callable | None, parent: QObject | None):
         super().__init__(parent)

@@ -96,6 +96,7 @@ class StudioWindow(QMainWindow):
         s.stopping.connect(self._tell_stopped)
         s.ended.connect(self._ended)
         s.failed.connect(self.banner.tell)
+        s.noted.connect(self.banner.tell)
         w.knobs.held.connect(s.hold)
         w.knobs.turned.connect(s.steer)
         w.knobs.refused.connect(self.banner.tell)

@@ -125,7 +125,7 @@ def _run(path: str) -> dict[str, Any]:
             name: ", ".join([s["name"], *(counted(s[of], of) for of in ("poses", "subjects", "clips", "views"))])
             for name, s in run.data.get("sets", {}).items()
         },
-        "notes": run.data.get("notes", []),
+        "notes": [*run.data.get("notes", []), *filter(None, [run.superseded])],
         "evaluation": evaluations[-1]["values"] if evaluations else {},
         "failure": (run.failure() or "none").strip().split("\n")[-1],
     }

@@ -102,7 +102,7 @@ def read_snapshot(run: Any, which: str | int | Snapshot) -> Snapshot:
         return which
     steps = [int(step) for step in run.steps()]
     if not steps:
-        raise UserError(f"{run.path} holds no snapshots yet; train it for a moment first.")
+        raise UserError(run.superseded or f"{run.path} holds no snapshots yet; train it for a moment first.")
     if which in ("first", "last"):
         return run.read(0 if which == "first" else len(steps) - 1)
     if not str(which).isdecimal():

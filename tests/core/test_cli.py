@@ -24,6 +24,7 @@ from poseaug_core.runs import Run
 from tests.core.acclaim_people import write_person
 from tests.core.bvh_people import write_bvh
 from tests.core.small import SMALL, small_poses
+from tests.core.superseded import supersede
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -263,6 +264,22 @@ def test_info(folder, tmp_path):
     checkpoint = json.loads(poseaug("info", folder / "a" / "checkpoints" / "latest.safetensors", "--json").stdout)
     assert checkpoint["estimator"] == "simple_baseline, 16 wide"
     assert poseaug("--version").stdout.startswith("poseaug")
+
+
+def test_a_run_of_an_earlier_version_is_used_without_its_snapshots(folder, tmp_path):
+    run = shutil.copytree(folder / "a", tmp_path / "old")
+    supersede(run / "history.h5")
+    found = json.loads(poseaug("info", run, "--json").stdout)
+    assert found["snapshots"] == 0 and found["state"] == "finished" and found["evaluation"]
+    assert [note for note in found["notes"] if "was recorded by an earlier version" in note] == [found["notes"][-1]]
+    for words in (
+        ["evaluate", run, "--on", folder / "wild.npz"],
+        ["export", "estimator", run, "--out", tmp_path / "estimator.safetensors"],
+        ["lift", folder / "wild.npz", "--with", run, "--out", tmp_path / "lifted.npz"],
+    ):
+        done = poseaug(*words)
+        assert done.exit_code == 0, done.output
+    assert "it cannot go on" in refused(poseaug("train", "--resume", run))
 
 
 def test_demo_data_is_reproducible(tmp_path):

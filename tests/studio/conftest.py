@@ -36,6 +36,7 @@ class FakeRun:
         self.failed: str | None = None
         self.finished = False
         self.saved: list[str] = []
+        self.superseded = ""  # what is to be said of a run of an earlier version
 
     def steps(self, since: int = 0) -> np.ndarray:
         return np.array([snapshot.step for snapshot in self.recorded[since:]], np.int64)
