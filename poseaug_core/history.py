@@ -32,6 +32,10 @@ HEAD = np.dtype([("step", np.int64), ("epoch", np.int32), ("phase", "S16")])
 SETS = ("records", "heads", *COLUMNS, *(f"{column}_names" for column in COLUMNS), "count")
 #: Datasets grow by so many records at a time; only 'count' says how many there are.
 GROWTH = 64
+SUPERSEDED = (
+    "{} was recorded by an earlier version of this program: its weights, curves and settings can be used (poseaug "
+    "evaluate, lift, export estimator; --estimator-weights), its snapshots cannot be shown and it cannot go on."
+)
 
 
 class History:
@@ -109,6 +113,8 @@ class History:
             if not self.path.exists():
                 return
             with _explained(self.path), h5py.File(self.path, "r", swmr=True) as old:
+                if _superseded(old):
+                    raise UserError(SUPERSEDED.format(self.path.parent))
                 steps = old["heads"][: int(old["count"][0])]["step"]
                 count = int(np.searchsorted(steps, last_step, side="right"))
                 with replacing(self.path, self.path.stat().st_size) as part:
@@ -182,7 +188,7 @@ class History:
                     return
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
                 file = h5py.File(self.path, "r", swmr=True)
-                if "records" not in file and isinstance(file.get("xyz"), h5py.Dataset):
+                if _superseded(file):
                     self._superseded = True
                     file.close()
                     yield {}
@@ -280,6 +286,10 @@ def _names(sets: dict[str, h5py.Dataset]) -> dict[str, list[str]]:
     return {column: [name.decode() for name in sets[f"{column}_names"][:]] for column in COLUMNS}
 
 
+def _superseded(file: h5py.File) -> bool:
+    return "records" not in file and isinstance(file.get("xyz"), h5py.Dataset)
+
+
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
@@ -289,6 +299,8 @@ def _identity(path: Path) -> tuple[int, int]:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise UserError(
             f"{path} cannot be read as a history of snapshots; it is damaged or of another version of the program: "

@@ -42,9 +42,8 @@ def train(
     try:
         if resume:
             run = Run.open(folder)
-            run.require_continuable()  # before minutes of loading, as what follows
         else:
-            require_new_folder(folder)
+            require_new_folder(folder)  # before minutes of loading
             config = config and with_absolute_paths(config)
         if replay:
             model = Run.open(replay)

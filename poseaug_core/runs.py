@@ -28,7 +28,7 @@ from poseaug_core.checkpoints import read_checkpoint, read_meta, write_checkpoin
 from poseaug_core.config import Config, load_toml, save_toml
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
-from poseaug_core.history import History
+from poseaug_core.history import SUPERSEDED, History
 from poseaug_core.journal import Journal, finite_or_none
 from poseaug_core.snapshot import Snapshot
 from poseaug_core.storage import explained, replacing, require_space
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Changes = list[tuple[str, object, object]]
-SUPERSEDED = (
-    "{} was recorded by an earlier version of this program: its weights, curves and settings can be used (poseaug "
-    "evaluate, lift, export estimator; --estimator-weights), its snapshots cannot be shown and it cannot go on."
-)
 
 
 class Run:
@@ -111,10 +107,9 @@ class Run:
         resume. Raises UserError, also while another process still writes the run; the folder is then as it was.
         """
         run = cls.open(path)
+        tensors, meta = run.load_checkpoint(name)
         run._take_lock()
         try:
-            run.require_continuable()
-            tensors, meta = run.load_checkpoint(name)
             if load is not None:
                 load(tensors, meta)
             step = int(meta["step"])
@@ -137,14 +132,6 @@ class Run:
         except BaseException:
             run.close()
             raise
-
-    def require_continuable(self) -> None:
-        """UserError where the snapshots are damaged or of an earlier version of the program; changes nothing."""
-        try:
-            if said := self.superseded:
-                raise UserError(said)
-        finally:
-            self.history.close()  # else the file that a resume replaces would stay on the disk
 
     def _take_lock(self) -> None:
         """Be the only writer; the system frees the lock also when a process is killed."""

@@ -10,12 +10,10 @@ import h5py
 import pytest
 import torch
 
-from poseaug_core import launch
 from poseaug_core.config import make_config
 from poseaug_core.errors import UserError
 from poseaug_core.export import figure
 from poseaug_core.history import History
-from poseaug_core.live import Live
 from poseaug_core.runs import Run
 from tests.core.superseded import supersede
 from tests.studio.fakes import make_snapshot
@@ -116,13 +114,6 @@ def test_a_run_of_an_earlier_version_is_one_without_snapshots(stopped):
     assert len(run.metrics()[0]) == 4 and run.checkpoints() == ["latest"]
     with pytest.raises(UserError, match="snapshots cannot be shown"):
         figure(run, "kcs", stopped.parent / "kcs.pdf")
-
-
-def test_resuming_it_is_refused_before_its_data_are_loaded(stopped, monkeypatch):
-    supersede(stopped / "history.h5")
-    monkeypatch.setattr("poseaug_core.datasets.load_data", lambda *_: pytest.fail("loaded"))
-    with pytest.raises(UserError, match="it cannot go on"):
-        launch.train(None, stopped, Live(), resume=True)
 
 
 def test_only_the_old_layout_is_taken_for_one(stopped):
