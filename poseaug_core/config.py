@@ -142,6 +142,11 @@ class Config(RandomRanges, EvolutionRanges):
         "on an NVIDIA GPU with 10 bits behind the point, elsewhere it is float32.",
         group=TRAINING, choices=("float32", "tf32", "bfloat16"),
     )  # fmt: skip
+    capture: str = setting(
+        "auto", "CUDA graphs", "auto records iterations as CUDA graphs and replays up to eight at a time, off runs "
+        "them one by one; the numbers are the same. Without an NVIDIA GPU there is nothing to record.",
+        group=TRAINING, choices=("auto", "off"),
+    )  # fmt: skip
     batch_size: int = setting(1024, "batch size", "Poses in a step.", group=TRAINING, low=2, high=1 << 20)
     pretrain_epochs: int = setting(
         50, "pre-training", "Epochs on real pairs first.", group=TRAINING, low=0, high=100_000, unit="epochs"
@@ -180,11 +185,6 @@ class Config(RandomRanges, EvolutionRanges):
         4096, "history pool", "Augmented poses kept for the discriminators.", group=TRAINING, low=1, high=1 << 22
     )
     # recording
-    capture: str = setting(
-        "auto", "CUDA graphs", "auto records iterations as CUDA graphs and replays up to eight at a time, off runs "
-        "them one by one; the numbers are the same. Without an NVIDIA GPU there is nothing to record.",
-        group=RECORD, choices=("auto", "off"),
-    )  # fmt: skip
     snapshot_every: int = setting(
         20,
         "snapshot every",

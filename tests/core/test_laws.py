@@ -266,7 +266,7 @@ METHOD_SETTINGS = {
 def test_the_settings_tested_are_all_there_are():
     """What is left out chooses data and place, or names a starting point."""
     method = {name for name, setting in SETTINGS.items() if setting.group not in ("Data", "Recording")}
-    assert method - set(METHOD_SETTINGS) == {"preset", "estimator_weights", "device", "threads"}
+    assert method - set(METHOD_SETTINGS) == {"preset", "estimator_weights", "device", "threads", "capture"}
 
 
 @pytest.mark.parametrize("setting", METHOD_SETTINGS)
