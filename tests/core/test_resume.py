@@ -87,7 +87,7 @@ def test_snapshots_that_cannot_be_copied_refuse_a_resume(stopped, monkeypatch):
 
     monkeypatch.setattr("poseaug_core.history._copy", fail)
     before = contents(stopped)
-    with pytest.raises(UserError, match="cannot be read as a history"):
+    with pytest.raises(UserError, match="history.h5"):
         Run.resume(stopped)
     assert contents(stopped) == before
 
