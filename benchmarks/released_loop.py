@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from poseaug_core.augmentor import rotate_translate, set_lengths, stretch_bones, turn_bones
-from poseaug_core.discriminators import kcs
 from poseaug_core.geometry import project
 from poseaug_core.losses import grouped_error, hardness_loss
 from poseaug_core.poses import Poses
@@ -174,7 +173,8 @@ class ReleasedLoop:
         return ba, rotate_translate(bl, raw[2], raw[3])[0], change, ratio
 
     def _scores3d(self, xyz: Tensor) -> list[Tensor]:
-        cosines = kcs(xyz)
+        directions = nn.functional.normalize(HUMAN16.bones(xyz), dim=-1)
+        cosines = directions @ directions.transpose(1, 2)
         return [judge((cosines * mask).flatten(1)) for judge, mask in zip(self.d3d, self.masks, strict=True)]
 
     def _estimate(self, uv: Tensor) -> Tensor:
