@@ -23,6 +23,7 @@ from poseaug_studio.kcs_layout import (
     small_width,
 )  # fmt: skip
 from poseaug_studio.kcs_painting import paint_density, paint_legend, paint_matrix
+from poseaug_studio.metric_series import MetricSeries
 from poseaug_studio.plotting import (
     CENTRE,
     RIGHT,
@@ -58,7 +59,8 @@ class KcsPanel(PlotPanel):
         self.skeleton, self.judges_2d = skeleton, True
         self.curves: dict[str, Curve] = {}
         self.score_range = (-0.25, 1.25)
-        self._accuracies: dict[int, dict[str, float]] = {}  # by step: not every snapshot has them
+        self.series = MetricSeries()
+        self._painted: tuple[int, dict[str, float]] = (0, {})
         self._hover_part = ""
         self._hover_cell: tuple[int, int] | None = None
         self.setMouseTracking(True)
@@ -76,10 +78,16 @@ class KcsPanel(PlotPanel):
     def set_judged(self, skeleton: Skeleton, judges_2d: bool) -> None:
         """Show a run whose 3D discriminator judges the parts of this skeleton, and which has a 2D one or not."""
         self.skeleton, self.judges_2d = skeleton, judges_2d
-        self._accuracies.clear()
+        self.series = MetricSeries()
         self._hover_part, self._hover_cell = "", None
         self._snapshot_changed()
         self.update()
+
+    def show_series(self, series: MetricSeries) -> None:
+        """The run's metrics, which may have grown: accuracies of steps whose snapshot has none."""
+        self.series = series
+        if self.curves and self.accuracies() != self._painted:
+            self.update()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,13 +102,8 @@ class KcsPanel(PlotPanel):
     def _snapshot_changed(self) -> None:
         snapshot = self.snapshot
         self.curves = {}
-        if snapshot is None:
-            self._accuracies.clear()
         if snapshot is None or snapshot.phase == "pretrain":
             return
-        known = {name: snapshot.scalars.get(f"accuracy/{name}", np.nan) for name in self.accuracy_names}
-        if np.isfinite(list(known.values())).any():
-            self._accuracies[snapshot.step] = known
         scores = dict(zip(self.skeleton.parts, np.moveaxis(snapshot.scores3d, -1, 0), strict=False))
         scores |= {WHOLE_2D: snapshot.scores2d} if self.judges_2d else {}
         if set(scores) != set(self.names) or not all(np.isfinite(both).all() for both in scores.values()):
@@ -131,12 +134,19 @@ class KcsPanel(PlotPanel):
         return np.stack((real, augmented, augmented - real))
 
     def accuracies(self) -> tuple[int, dict[str, float]]:
-        """The step, up to the shown one, of the last accuracies seen, and these by ACCURACIES; empty for none.
+        """The step, up to the shown one, of the last known accuracies, and these by ACCURACIES; empty for none.
 
         A snapshot has none where only the estimator learned since the one before.
         """
-        step = max((step for step in self._accuracies if step <= self.snapshot.step), default=0)
-        return step, self._accuracies.get(step, {})
+        shown, names = self.snapshot, {name: f"accuracy/{name}" for name in self.accuracy_names}
+        own = {name: shown.scalars.get(metric, np.nan) for name, metric in names.items()}
+        if np.isfinite(list(own.values())).any():
+            return shown.step, own
+        known = {name: self.series.latest(metric, shown.step) for name, metric in names.items()}
+        step = max((found[0] for found in known.values() if found), default=None)
+        if step is None:
+            return 0, {}
+        return step, {name: found[1] if found and found[0] == step else np.nan for name, found in known.items()}
 
     def layout_of(self, width: float, height: float) -> Layout:
         bars = len(self.accuracy_names)
@@ -267,7 +277,7 @@ class KcsPanel(PlotPanel):
         painter.setFont(plot_font(self.font(), 1.0, bold=True))
         draw_text(painter, layout.accuracy_title, "Discriminator accuracy", theme.text)
         painter.setFont(plot_font(self.font(), 0.88))
-        step, values = self.accuracies()
+        step, values = self._painted = self.accuracies()
         if not values:
             whole = layout.accuracies[0].united(layout.accuracies[-1])
             draw_text(painter, whole, "No discriminator has learned up to here.", theme.muted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -55,6 +55,12 @@ class MetricSeries:
         """Steps and values, as copies; empty for an unknown name."""
         empty = array("d")
         return np.array(self._steps.get(name, empty)), np.array(self._values.get(name, empty))
+
+    def latest(self, name: str, step: int) -> tuple[int, float] | None:
+        """The last known step up to this one, and the value there; None without any."""
+        steps = self._steps.get(name, ())
+        at = bisect_right(steps, step) - 1
+        return (int(steps[at]), self._values[name][at]) if at >= 0 else None
 
     @property
     def last_step(self) -> int:

@@ -13,7 +13,8 @@ from poseaug_studio.history import phase_names
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
-STAGES = {"pretrain": "estimator on real pairs", "warm-up": "warm-up: augmentor and discriminators"}
+STAGES = {"pretrain": "estimator on real pairs", "warm-up": "warm-up: augmentor and discriminators",
+          "evaluate": "evaluating the estimator"}  # fmt: skip
 STATES = {
     "idle": "Ready", "preparing": "Preparing", "running": "Training", "paused": "Paused", "finished": "Finished",
     "stopped": "Stopped", "failed": "Failed", "elsewhere": "Training elsewhere",
@@ -132,18 +133,17 @@ class RunBar(QFrame):
         )
         if dress != self.pill.styleSheet():  # a style sheet set anew is laid out anew
             self.pill.setStyleSheet(dress)
-        self.phase.setText(
-            s.message
-            if s.state == "preparing" and s.message
-            else self.phases.get(s.phase, "No run yet" if s.state == "idle" else "")
-        )
         stage = STAGES.get(s.stage, s.stage)
+        phase = s.message if s.state == "preparing" and s.message else self.phases.get(s.phase, "")
+        if not phase:  # before its first iteration a run is in no phase, but may evaluate what it begins with
+            phase, stage = "No run yet" if s.state == "idle" else stage[:1].upper() + stage[1:], ""
+        self.phase.setText(phase)
         epoch = f"epoch {min(s.epoch + 1, s.epochs)}/{s.epochs}" if s.epochs else ""
         step = f"step {s.step:,}".replace(",", "\u202f") if s.step else ""
         self.epoch.setText(" \u00b7 ".join(part for part in (epoch, step, stage) if part))
         self.epoch.setVisible(bool(self.epoch.text()))
         share = s.done if s.state == "preparing" else s.step / s.steps if s.steps else 0.0
-        self.progress.setValue(round(1000 * share))
+        self._show_share(round(1000 * share))
         self.percent.setText(f"{100 * share:.0f} %" if s.steps or share else "")
         self.rate.setText(f"{s.rate:.0f} it/s" if s.rate >= 10 else f"{s.rate:.1f} it/s" if s.rate else "")
         self.eta.setText(f"{clock(s.eta)} left" if s.eta is not None and s.state == "running" else "")
@@ -151,6 +151,14 @@ class RunBar(QFrame):
         noted = s.message if s.state == "running" else ""  # what the run found out about its device
         self.device.setText(f"{s.device}{memory}" + (" \u00b7 not recorded" if noted else ""))
         self.device.setToolTip(noted)
+
+    def _show_share(self, value: int) -> None:
+        if value != self.progress.value():
+            # A progress bar paints at once, and with it all that changed, not yet laid out; the training then holds
+            # the interpreter for seconds. With updates disabled it is painted with the rest.
+            self.progress.setUpdatesEnabled(False)
+            self.progress.setValue(value)
+            self.progress.setUpdatesEnabled(True)
 
     def _toggle(self) -> None:
         if self.status.state in ("running", "preparing"):

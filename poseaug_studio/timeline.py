@@ -88,7 +88,7 @@ class Timeline(QFrame):
         self.track.repaint_still()
 
     def show_history(self, history: History, total: int) -> None:
-        """total: steps of the whole run, so that the line shows what is still to come."""
+        """total: steps of the whole run, so that the line of one that trains shows what is still to come."""
         self.track.show_history(history, total)
         self._show()
 
@@ -96,7 +96,7 @@ class Timeline(QFrame):
         """shown: the recorded step on screen, None for the newest. training: whether more will come."""
         if (shown, training) != (self.track.shown, self.training):
             self.training = training
-            self.track.show_position(shown)
+            self.track.show_position(shown, training)
             self._show()
 
     def _show(self) -> None:

@@ -21,10 +21,15 @@ MERGED, APART = 3, 8
 NEAR, TOLD = 6, 6
 #: Pixels between two snapshots to which the wheel zooms in at most, and the zoom of a notch.
 CLOSEST, NOTCH = 16, 0.75
+#: Share of a part zoomed into that may lie beyond the last snapshot, if it is not the start of the run.
+ROOM = 0.1
+HINT = "Wheel: zoom; Shift+wheel: move; double click: all"
 
 
 class Track(QWidget):
     """``chosen`` carries a recorded step. The wheel zooms about the pointer, a double click shows all again.
+
+    The line is as long as what was recorded, and while a training goes on as the whole run.
 
     What does not move while the user scrubs, a hundred thousand ticks and a thousand marks, is painted once.
     """
@@ -40,6 +45,8 @@ class Track(QWidget):
         self.names = phase_names(Config())
         self.shown: int | None = None
         self.total = 0
+        self.training = False
+        self.last = 1  # step at the right end of the whole line
         self.dragging = False
         self._zoom: tuple[float, float] | None = None  # first and last step in sight
         self._still: QPixmap | None = None
@@ -55,16 +62,20 @@ class Track(QWidget):
     # what is shown
 
     def show_history(self, history: History, total: int) -> None:
-        """total: steps of the whole run."""
+        """total: steps of the whole run, which counts while it trains."""
         if history is not self.history:
             self._zoom = None
         self.history, self.total = history, total
         self.steps, self.marks = history.steps, history.marks()
+        self._fit()
         self.repaint_still()
 
-    def show_position(self, shown: int | None) -> None:
-        """Move the head to a step; the part zoomed into follows it."""
+    def show_position(self, shown: int | None, training: bool) -> None:
+        """Move the head to a step; the part zoomed into follows it. training: whether more snapshots will come."""
         self.shown = shown
+        if training != self.training:
+            self.training = training
+            self._fit()
         if self._zoom is not None and shown is not None and not self._zoom[0] <= shown <= self._zoom[1]:
             wide = self._zoom[1] - self._zoom[0]
             ahead = shown > self._zoom[1]  # more of what comes next in this direction is in sight
@@ -76,10 +87,6 @@ class Track(QWidget):
         self.update()
 
     # steps and pixels
-
-    @property
-    def last(self) -> int:
-        return max(self.total, self.steps[-1] if self.steps else 0, 1)
 
     @property
     def sight(self) -> tuple[float, float]:
@@ -106,12 +113,25 @@ class Track(QWidget):
         at = end if self.shown is None else min(bisect_left(self.steps, self.shown), end)
         return min(max(at + by, 0), end)
 
+    def _fit(self) -> None:
+        """Let the line be as long as what there is to show, and the part zoomed into lie in it."""
+        marked = self.marks[-1].step if self.marks else 0
+        before, self.last = self.last, max(self.history.last, marked, self.total if self.training else 0, 1)
+        if self._zoom is not None:
+            self._look_at(self._zoom[0], self._zoom[1] - self._zoom[0])
+        if self.last != before:
+            self.repaint_still()
+
     def _look_at(self, first: float, wide: float) -> None:
-        """Have so many steps in sight, from about ``first`` on."""
-        if wide >= self.last:
+        """Have so many steps in sight, from about ``first`` on, and never a stretch without a snapshot."""
+        if wide >= self.last or not self.steps:
             self._zoom = None
         else:
-            first = min(max(first, 0.0), self.last - wide)
+            newest = min(self.last - wide, self.steps[-1] - (1 - ROOM) * wide)
+            first = max(min(first, newest), 0.0)
+            near = self.steps[self.history.nearest(first + wide / 2)]
+            if not first <= near <= first + wide:  # between two snapshots far apart
+                first = max(near - (ROOM if near < first else 1 - ROOM) * wide, 0.0)
             self._zoom = first, first + wide
         self.repaint_still()
 
@@ -127,7 +147,7 @@ class Track(QWidget):
         if self.dragging:
             self.chosen.emit(self.nearest(x))
         elif self.steps:
-            QToolTip.showText(event.globalPosition().toPoint(), self.words_at(x), self)
+            QToolTip.showText(event.globalPosition().toPoint(), f"{self.words_at(x)}\n{HINT}", self)
 
     def words_at(self, x: float) -> str:
         """The marks at a pixel, else the snapshot."""
@@ -146,13 +166,16 @@ class Track(QWidget):
         self._look_at(0, self.last)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom about the pointer; sideways moves along."""
+        """Zoom about the pointer; with Shift, or sideways, move along."""
         first, last = self.sight
         wide, turned = last - first, event.angleDelta()
-        closest = self.last / max(len(self.steps), 1) * (self.width() - 2 * PAD) / CLOSEST
-        zoomed = min(max(wide * NOTCH ** (turned.y() / 120), min(closest, self.last)), self.last)
+        moves = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        along, zooms = (turned.x() + turned.y(), 0) if moves else (turned.x(), turned.y())
+        recorded = self.steps[-1] - self.steps[0] if self.steps else 0
+        closest = recorded / max(len(self.steps) - 1, 1) * (self.width() - 2 * PAD) / CLOSEST
+        zoomed = min(max(wide * NOTCH ** (zooms / 120), min(max(closest, 1.0), self.last)), self.last)
         at = self.step_at(event.position().x())
-        self._look_at(at - (at - first) * zoomed / wide - 0.1 * zoomed * turned.x() / 120, zoomed)
+        self._look_at(at - (at - first) * zoomed / wide - 0.1 * zoomed * along / 120, zoomed)
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -90,7 +90,7 @@ class StudioWindow(QMainWindow):
         s.controls_changed.connect(self._show_undo)
         s.history_changed.connect(self._show_history)
         s.shown_changed.connect(self._show_position)
-        s.metrics_changed.connect(lambda series: self._to_curves("show_series", series))
+        s.metrics_changed.connect(w.show_series)
         s.cleared.connect(self._clear)
         s.stopping.connect(w.runbar.show_stopping)
         s.stopping.connect(self._tell_stopped)
@@ -126,7 +126,7 @@ class StudioWindow(QMainWindow):
         self.session.left.connect(distributions.leave_run)
         self.session.left.connect(lambda _: curves.compare("", None))
         distributions.baseline_wanted.connect(lambda name: pin_baseline(self.session, distributions, name))
-        self._to_curves("show_series", self.session.history.series)
+        self.workspace.show_series(self.session.history.series)
         self._mark_curves()
 
     def _to_curves(self, method: str, *given) -> None:

@@ -25,6 +25,7 @@ from poseaug_core.judged import judged_skeleton, judges_2d
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio import icons
 from poseaug_studio.knobs import KnobsPanel
+from poseaug_studio.metric_series import MetricSeries
 from poseaug_studio.runbar import RunBar
 from poseaug_studio.selection import Selection
 from poseaug_studio.style import mix
@@ -269,6 +270,12 @@ class Workspace(QWidget):
             self.selection.choose_part("")
         for name in self.panels:
             self._fit_to_config(name)
+
+    def show_series(self, series: MetricSeries) -> None:
+        """The metrics of the shown run, which have grown or are another's."""
+        for name in ("curves", "kcs"):
+            if name in self.panels:
+                self.panels[name].show_series(series)
 
     def _fit_to_config(self, name: str) -> None:
         panel, skeleton = self.panels[name], judged_skeleton(self._config)

@@ -11,7 +11,7 @@ from poseaug_core.skeleton import HUMAN16
 from poseaug_studio.kcs import KcsPanel
 from poseaug_studio.kcs_layout import WHOLE_2D
 from poseaug_studio.selection import Selection
-from tests.studio.fakes import make_snapshot
+from tests.studio.fakes import make_snapshot, series_of
 from tests.studio.pictures import assert_like_picture, pixels, typeface  # noqa: F401
 
 
@@ -160,13 +160,29 @@ def test_accuracies_are_drawn_when_there_are_any(panel):
     assert np.array_equal(pixels(panel)[:300], drawn[:300])
 
 
-def test_accuracies_of_an_earlier_snapshot_stand_in_for_missing_ones(panel):
+def test_the_last_known_accuracies_stand_in_for_those_a_snapshot_lacks(panel):
+    """Of the run's history: the snapshot that has them need not have been looked at."""
     first, second = make_snapshot(300), dataclasses.replace(make_snapshot(310), scalars={})
     panel.present(second, 0)
     assert panel.accuracies() == (0, {})
-    panel.present(first, 0)
-    panel.present(second, 0)
+    without = pixels(panel)
+    rows = [{"step": 280, "values": {"accuracy/d3d_real": 0.1}}, {"step": 300, "values": first.scalars}]
+    panel.show_series(series_of([*rows, {"step": 320, "values": {"accuracy/d3d_real": 0.2}}]))
     step, values = panel.accuracies()
     assert step == 300 and values["d3d_real"] == first.scalars["accuracy/d3d_real"]
-    panel.present(dataclasses.replace(second, step=290), 0)  # scrubbed back to before they were known
+    assert set(values) == set(panel.accuracy_names)
+    bars = panel.layout_of(300, 600).accuracies[0].toRect()
+    assert np.abs(pixels(panel) - without)[bars.top() : bars.bottom()].mean() > 3
+    panel.present(dataclasses.replace(second, step=290), 0)  # scrubbed back to when little was known
+    step, values = panel.accuracies()
+    assert step == 280 and values["d3d_real"] == 0.1 and np.isnan(values["d2d_real"])
+    panel.present(dataclasses.replace(second, step=270), 0)
+    assert panel.accuracies() == (0, {})
+
+
+def test_the_accuracies_of_another_run_are_not_shown(panel):
+    panel.present(dataclasses.replace(make_snapshot(310), scalars={}), 0)
+    panel.show_series(series_of([{"step": 300, "values": make_snapshot(300).scalars}]))
+    assert panel.accuracies()[0] == 300
+    panel.set_judged(HUMAN16, True)
     assert panel.accuracies() == (0, {})

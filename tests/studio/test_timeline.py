@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QToolTip
 
 from poseaug_core.config import Config
 from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, phases
 from poseaug_studio.theme import DARK
 from poseaug_studio.timeline import Timeline
+from poseaug_studio.timeline_track import PAD
 
 STEPS = list(range(0, 1010, 10))
 
@@ -40,6 +43,14 @@ def at(timeline: Timeline, step: float) -> QPoint:
     return QPoint(round(timeline.track.x_of(step)), 23)
 
 
+def turn_wheel(track, x: float, notches: int, keys=Qt.KeyboardModifier.NoModifier) -> None:
+    at, phase = QPointF(x, 23), Qt.ScrollPhase.NoScrollPhase
+    turned = QPoint(0, 120 * notches)
+    track.wheelEvent(
+        QWheelEvent(at, track.mapToGlobal(at), QPoint(), turned, Qt.MouseButton.NoButton, keys, phase, False)
+    )
+
+
 def test_dragging_scrubs_to_the_nearest_recorded_step(qtbot, timeline):
     seen = []
     timeline.scrubbed.connect(seen.append)
@@ -54,6 +65,69 @@ def test_beyond_the_last_snapshot_is_the_last_snapshot(qtbot, timeline):
     with qtbot.waitSignal(timeline.scrubbed) as got:
         qtbot.mouseClick(timeline.track, Qt.MouseButton.LeftButton, pos=at(timeline, 1900))
     assert got.args == [1000]
+
+
+def test_of_a_run_that_does_not_train_the_line_is_what_was_recorded(qtbot, timeline):
+    track = timeline.track
+    assert track.last == 2000
+    timeline.show_position(None, False)
+    assert track.last == 1000 and track.x_of(1000) == track.width() - PAD
+    qtbot.mouseClick(track, Qt.MouseButton.LeftButton, pos=QPoint(track.width() // 2, 23))
+    assert track.shown == pytest.approx(500, abs=10)
+    timeline.show_position(None, True)  # it goes on: there is room again for what is to come
+    assert track.last == 2000
+
+
+def test_a_part_zoomed_into_still_fits_when_the_training_ends(timeline):
+    track = timeline.track
+    turn_wheel(track, track.x_of(900), 1)
+    assert track.sight[1] > 1000
+    timeline.show_position(None, False)
+    assert track.sight == (0.0, 1000.0)
+
+
+@pytest.mark.parametrize("x", [30, 0.5, 0.95])
+def test_zooming_never_shows_a_stretch_without_a_snapshot(timeline, x):
+    """Also about a place in the future, of which there is most when a training is young."""
+    track = timeline.track
+    timeline.show_history(history(), 50_000)
+    for _ in range(40):
+        turn_wheel(track, x if x > 1 else x * track.width(), 1)
+        first, last = track.sight
+        assert first <= 1000 and any(first <= step <= last for step in STEPS)
+    assert last - first < 1000 and last <= 1000 + 0.11 * (last - first)
+
+
+def test_zooming_between_snapshots_far_apart_keeps_one_in_sight(timeline):
+    track = timeline.track
+    steps = [*range(100), *range(900, 1000)]
+    timeline.show_history(History(steps=steps), 0)
+    for _ in range(40):
+        turn_wheel(track, track.x_of(400), 1)
+        first, last = track.sight
+        assert any(first <= step <= last for step in steps)
+    assert last - first < 800
+
+
+def test_shift_and_wheel_moves_along_and_a_double_click_shows_all(qtbot, timeline):
+    track = timeline.track
+    for _ in range(8):
+        turn_wheel(track, track.x_of(500), 1)
+    first, last = track.sight
+    turn_wheel(track, 600, -1, Qt.KeyboardModifier.ShiftModifier)
+    assert track.sight[0] > first and track.sight[1] - track.sight[0] == pytest.approx(last - first)
+    turn_wheel(track, 600, 1, Qt.KeyboardModifier.ShiftModifier)
+    assert track.sight == pytest.approx((first, last))
+    qtbot.mouseDClick(track, Qt.MouseButton.LeftButton, pos=QPoint(600, 23))
+    assert track.sight == (0.0, 2000.0)
+
+
+def test_the_tip_says_how_to_zoom_and_to_come_back(qtbot, timeline, monkeypatch):
+    told = []
+    monkeypatch.setattr(QToolTip, "showText", lambda _at, words, *_: told.append(words))
+    qtbot.mouseMove(timeline.track, at(timeline, 410))
+    qtbot.mouseMove(timeline.track, at(timeline, 460))
+    assert told[-1].splitlines() == ["step 460", "Wheel: zoom; Shift+wheel: move; double click: all"]
 
 
 def test_it_says_whether_live_or_history_is_shown(qtbot, timeline):

@@ -19,6 +19,7 @@ from poseaug_studio.commands import score
 from poseaug_studio.new_run import NewRunDialog
 from poseaug_studio.theme import DARK, LIGHT
 from poseaug_studio.window import StudioWindow
+from tests.studio.test_kcs import Paints
 
 
 @pytest.fixture
@@ -80,7 +81,8 @@ def test_scrubbing_by_mouse_shows_that_step_in_the_panels(qtbot, training_window
     qtbot.mouseClick(track, Qt.MouseButton.LeftButton, pos=spot)
     assert training_window.session.shown in track.steps[:3]
     shown = training_window.session.shown
-    qtbot.waitUntil(lambda: training_window.workspace.panels["distributions"].snapshot.step == shown)
+    distributions = training_window.workspace.panels["distributions"]
+    qtbot.waitUntil(lambda: distributions.snapshot is not None and distributions.snapshot.step == shown)
     assert training_window.session.running
 
 
@@ -280,6 +282,33 @@ def test_training_again_begins_as_the_run_did_and_forgets_old_failures(qtbot, wi
     assert window.session.config == begun and window.session.controls.length_limit == 0.02
     assert library.name_of(window.session.folder) == "people"
     assert not window.banner.isVisible()
+
+
+def test_the_first_evaluation_has_no_progress_and_is_named_in_full(qtbot, window):
+    """The change from preparing comes on screen at once and whole: it paints no bar that is not laid out yet."""
+    bar = window.workspace.runbar
+    window.show_workspace()
+    bar.show_status(Status(state="preparing", message="building the networks", done=1.0))
+    qtbot.waitUntil(lambda: bar.percent.text() == "100 %" and bar.phase.height() >= bar.phase.sizeHint().height())
+    paints = Paints(bar.progress)
+    bar.show_status(Status(state="running", stage="evaluate", done=1.0))
+    assert paints.count == 0, "painted before the rest was laid out"
+    qtbot.waitUntil(lambda: paints.count > 0)
+    assert bar.pill.text() == "Training" and bar.phase.text() == "Evaluating the estimator"
+    assert bar.progress.value() == 0 and bar.percent.text() == ""
+    assert bar.phase.height() >= bar.phase.sizeHint().height() and bar.phase.width() >= bar.phase.sizeHint().width()
+
+
+def test_the_kcs_panel_knows_the_accuracies_of_a_run_that_is_opened(qtbot, training_window):
+    session = training_window.session
+    session.stop()
+    qtbot.waitUntil(lambda: not session.running)
+    kcs, steps = training_window.workspace.panels["kcs"], session.history.steps
+    session.run.recorded[-1] = replace(session.run.recorded[-1], scalars={})
+    kcs.show_series(type(kcs.series)())
+    session.open(session.folder)
+    qtbot.waitUntil(lambda: kcs.snapshot is session.run.recorded[-1], timeout=20_000)
+    assert kcs.accuracies()[0] == steps[-2]
 
 
 def test_while_a_run_is_prepared_the_views_say_so(window):
