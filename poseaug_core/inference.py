@@ -123,7 +123,8 @@ def has_bfloat16() -> bool:
 
 def _require(precision: str, foldable: bool, device: torch.device | None) -> None:
     if precision not in PRECISIONS:
-        raise UserError(f"There is no precision '{precision}'; choose one of {', '.join(PRECISIONS)}.")
+        training = " (tf32 is for training on a GPU)" if precision == "tf32" else ""
+        raise UserError(f"Estimators lift in {' or '.join(PRECISIONS)}, not in '{precision}'{training}; choose one.")
     if not foldable:
         raise UserError(f"{precision} is for SimpleBaseline and VPose, this estimator is another; use float32.")
     if device is not None and device.type == "cpu" and not has_bfloat16():

@@ -142,7 +142,8 @@ def lift(
 
     with closing(in_order(work, _numbered(source), min(one.workers for one in ready))) as parts:
         for part in parts:
-            if progress and progress(part.start / len(source), f"lifting with {titles}") is False:
+            text = f"lifting with {titles}, {part.start:,} of {len(source):,} poses"
+            if progress and progress(part.start / len(source), text) is False:
                 raise Cancelled(f"Lifting with {titles} was cancelled.")
             yield part
 

@@ -106,11 +106,10 @@ def poses(spec, out, split, as_json) -> None:
     """
     from poseaug_core.readers import read_poses
     from poseaug_core.readers.arrays import write_arrays
-    from poseaug_core.readers.spec import parse_spec
+    from poseaug_core.readers.spec import require_other_target
 
     check_target(out)
-    if Path(out).exists() and parse_spec(spec).path.resolve() == Path(out).resolve():
-        raise UserError(f"{out} is the file that is read; name another to write.")
+    require_other_target(out, spec)
     with progress_bar() as progress:
         found = read_poses(spec, progress=progress, split=split)
         written = write_arrays(found, out)
@@ -119,7 +118,7 @@ def poses(spec, out, split, as_json) -> None:
         return
     for note in found.notes:
         click.echo(note, err=True)
-    click.echo(f"Written: {written}, {len(found):,} poses of {found.name}")
+    click.echo(f"Written: {written}, {counted(len(found), 'poses')} of {found.name}")
 
 
 def check_target(out: str) -> None:
@@ -152,4 +151,4 @@ def demo_data(out, seed, as_json) -> None:
         print_json(written)
     else:
         for one in written:
-            click.echo(f"Written: {one['written']}, {one['poses']:,} poses")
+            click.echo(f"Written: {one['written']}, {counted(one['poses'], 'poses')}")

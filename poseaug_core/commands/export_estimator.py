@@ -25,11 +25,13 @@ def estimator(run, out, own, as_json) -> None:
     onnxruntime is installed the file is checked against the network before it is kept.
     """
     from poseaug_core.checkpoints import write_checkpoint
-    from poseaug_core.trained import open_estimator
+    from poseaug_core.readers.spec import require_other_target
+    from poseaug_core.trained import checkpoint_file, open_estimator
 
     suffix = Path(out).suffix
     if suffix not in SUFFIXES:
         raise UserError(f"{out}: cannot write {suffix or 'such'} files; end the name in {' or '.join(SUFFIXES)}.")
+    require_other_target(out, checkpoint_file(run))
     trained = open_estimator(run, own)
     if trained.name == "onnx":
         raise UserError(f"{run} is ONNX already; name a run or a checkpoint, or copy the file.")

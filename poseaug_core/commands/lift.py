@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poseaug_core.commands.terminal import json_option, own_estimator_option, print_errors, print_json, progress_bar
+from poseaug_core.commands.terminal import (
+    counted,
+    json_option,
+    own_estimator_option,
+    print_errors,
+    print_json,
+    progress_bar,
+)
 from poseaug_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,8 +63,9 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
     if figure is not None:
         _check_figure(figure, width_mm)
     place = Path(out or figure).absolute().parent
-    device = choose_device(device)
     named = [source or DEFAULT, *([beside] if beside else [])]
+    _require_other_targets([target for target in (out, figure) if target], keypoints, named)
+    device = choose_device(device)
     lifters = [open_lifter(name, code, device) for name, code in zip(named, _own_of(named, own), strict=True)]
     result = {"with": lifters[0].source, "beside": lifters[1].source if beside else None, "flip": flip}
     with ExitStack() as stack:
@@ -84,6 +92,18 @@ def lift(keypoints, source, beside, out, figure, rows, width_mm, fps, own, flip,
         if drawing:
             result["figure"] = str(drawing.save(figure, list(map(title_of, lifters)), width_mm))
     _tell(result, as_json)
+
+
+def _require_other_targets(targets: list[str], keypoints: str, named: list[str]) -> None:
+    """UserError where a file to write is the input, a frame in its folder, or a checkpoint that lifts."""
+    from poseaug_core.readers.spec import parse_spec, require_other_target
+    from poseaug_core.trained import checkpoint_file
+
+    place = parse_spec(keypoints).path
+    for target in targets:
+        frame = place / Path(target).name  # the same file only where the target lies in the folder
+        frames = [frame] if place.is_dir() and frame.suffix.lower() == ".json" else []
+        require_other_target(target, keypoints, *frames, *map(checkpoint_file, named))
 
 
 def _own_of(named: list[str], own: str) -> list[str]:
@@ -164,6 +184,5 @@ def _tell(result: dict, as_json: bool) -> None:
         print_errors(result["errors"], f"{result['with']}{' beside ' + result['beside'] if result['beside'] else ''}")
     for key in ("written", "figure"):
         if key in result:
-            click.echo(
-                f"Written: {result[key]}, {result['poses']:,} poses" if key == "written" else f"Written: {result[key]}"
-            )
+            many = f", {counted(result['poses'], 'poses')}" if key == "written" else ""
+            click.echo(f"Written: {result[key]}{many}")

@@ -64,9 +64,8 @@ def choose(
     if others := len(people) - taken:
         best = "with the highest score" if people.scored else "that is largest"
         which = f"the one {best}" if person == 0 else f"number {person} by {'score' if people.scored else 'size'}"
-        notes.append(
-            f"Of several people in an image {which} is taken, {others:,} others are left out (?person=1, ?person=all)."
-        )
+        rest = "1 other is" if others == 1 else f"{others:,} others are"
+        notes.append(f"Of several people in an image {which} is taken, {rest} left out (?person=1, ?person=all).")
     if not len(chosen):
         raise UserError(f"{path}: nobody shows {FEWEST} of our joints and two of the trunk; choose another file.")
     if len(chosen) < taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,28 +30,53 @@ def image_folder(spec: Spec) -> Path:
     return found
 
 
-def holds_images(folder: str | Path) -> bool:
-    """Whether any file in the folder has a name of an image."""
-    try:
-        with os.scandir(folder) as files:
-            return any(file.name.lower().endswith(SUFFIXES) for file in files)
-    except OSError:
-        return False
-
-
 def find_image(folder: str | Path, name: str) -> Path | None:
     """The image called name, with any suffix of SUFFIXES where it has none; None if there is none in the folder."""
-    # A name in a downloaded file must not lead out of the folder.
-    path = Path(folder) / Path(name.replace("\\", "/")).name
-    if path.suffix.lower() in SUFFIXES and path.is_file():
-        return path
+    paths = (Path(folder) / candidate for candidate in _candidates(_last(name)))
+    return next((path for path in paths if path.is_file()), None)
+
+
+class ImageFiles:
+    """The images of a folder, listed once: many names are found in it without asking the disk for each."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        try:
+            with os.scandir(folder) as files:
+                self.names = {file.name for file in files if file.name.lower().endswith(SUFFIXES) and file.is_file()}
+        except OSError:
+            self.names = set()
+        self.stems = {os.path.splitext(name)[0] for name in self.names}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def find(self, name: str) -> Path | None:
+        """As find_image."""
+        name = _last(name)
+        if name not in self.names and self.stems.isdisjoint(_stems(name)):
+            return None
+        return next((self.folder / candidate for candidate in _candidates(name) if candidate in self.names), None)
+
+
+def _last(name: str) -> str:
+    """The last part of a path: a name in a downloaded file must not lead out of the folder."""
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _stems(name: str) -> tuple[str, str, str]:
+    # OpenPose appends _rendered to what it draws.
+    return name, os.path.splitext(name)[0], f"{name}_rendered"
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """Names of files that may be the image called name, the likeliest first."""
+    if name.lower().endswith(SUFFIXES):
+        yield name
     for suffix in SUFFIXES:
-        # OpenPose appends _rendered to what it draws.
-        for stem in (path.name, path.stem, f"{path.name}_rendered"):
-            for candidate in (path.with_name(stem + suffix), path.with_name(stem + suffix.upper())):
-                if candidate.is_file():
-                    return candidate
-    return None
+        for stem in _stems(name):
+            yield stem + suffix
+            yield stem + suffix.upper()
 
 
 def image_size(path: Path) -> tuple[int, int] | None:

@@ -147,7 +147,7 @@ def open_keypoint_file(
     chosen = sizes = None
     try:
         if people.low > people.high:
-            raise UserError(f"{path}: none of {len(people)} people has a joint that was found; choose another file.")
+            raise UserError(f"{path}: nobody in it has a joint that was found; choose another file.")
         images = "1 image" if people.image_count == 1 else f"{people.image_count:,} images"
         notes = [f"{people.title}: {len(people):,} {'people' if len(people) > 1 else 'person'} in {images}."]
         layout, how = _layout(people, options, str(path))
@@ -162,7 +162,7 @@ def open_keypoint_file(
     try:
         units, said = find_units(low, high, options.units, path)
         notes += said
-        sizes, said = find_sizes(chosen, units, options, path, folder)
+        sizes, said = find_sizes(chosen, units, options, path, folder, progress)
         file = KeypointFile(chosen, sizes, units, path.stem, notes + said)
         tell(progress, 1.0, f"read {len(file):,} people")
         yield file
@@ -225,7 +225,7 @@ def _frames(where: Path, progress: Progress | None, folder: Path | None) -> Peop
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
     if not len(people):
-        raise UserError(f"{where}: there are 0 people in its {len(files):,} frames; choose another folder.")
+        raise UserError(f"{where}: its frames show 0 people ({len(files):,} read); choose another folder.")
     return people
 
 

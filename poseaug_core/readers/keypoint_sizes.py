@@ -9,9 +9,10 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.keypoint_filling import over_joints
+from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.keypoint_choice import Chosen
 from poseaug_core.readers.keypoint_columns import Column, chunks
-from poseaug_core.readers.keypoint_images import find_image, holds_images, image_size
+from poseaug_core.readers.keypoint_images import ImageFiles, image_size
 
 UNITS = ("pixels", "fractions", "normalised")
 #: Coordinates that stay below this are no pixels.
@@ -63,7 +64,12 @@ def find_units(low: float, high: float, asked: str, path: Path) -> tuple[str, li
 
 
 def find_sizes(
-    people: Chosen, units: str, given: Given, path: Path, folder: Path | None = None
+    people: Chosen,
+    units: str,
+    given: Given,
+    path: Path,
+    folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Sizes, list[str]]:
     """The size of every image, 0 where unknown, and what to say of where they are from; a column in ``folder``.
 
@@ -71,18 +77,19 @@ def find_sizes(
     cannot be right.
     """
     sizes, source = Sizes(folder), "?width and ?height" if given.width else "the file"
-    look = not given.width and holds_images(given.folder)
+    files = None if given.width else ImageFiles(given.folder)
     kinds: set[tuple[float, float]] = set()
     missing = 0
     for rows in chunks(len(people.images)):
         size = people.sizes.read(rows) if not given.width else np.tile((given.width, given.height), (_count(rows), 1))
         size = np.where(np.isfinite(size) & (size >= 1), size, 0).astype(np.float64)
         lost = np.flatnonzero((size == 0).any(1))
-        names = people.images.read(rows) if look and len(lost) else []
-        for number in lost if look else ():
-            found = find_image(given.folder, names[number])
-            size[number] = (image_size(found) if found else None) or (0, 0)
-            source = f"the images in {given.folder}" if size[number].all() else source
+        if files and len(lost):
+            tell(progress, rows.start / len(people.images), f"looking for image sizes in {given.folder}")
+            names = people.images.read(rows)
+            for number, found in ((number, files.find(names[number])) for number in lost):
+                if found and (told := image_size(found)):
+                    size[number], source = told, f"the images in {given.folder}"
         sizes.column.append(size)
         known = (size != 0).all(1)
         missing += int((~known).sum())
@@ -96,8 +103,9 @@ def find_sizes(
         raise UserError(f"{path}: fractions of the image need its size; add ?width=...&height=... or ?images=FOLDER.")
     if missing and units == "pixels":
         sizes.guess = _guess(_highest(people, sizes))
+        images = "1 image" if missing == 1 else f"{missing:,} images"
         notes.append(
-            f"The size of {missing:,} images is not known: {sizes.guess[0]:g} x {sizes.guess[1]:g} is assumed, a usual "
+            f"The size of {images} is not known: {sizes.guess[0]:g} x {sizes.guess[1]:g} is assumed, a usual "
             "size that holds every joint; add ?width=...&height=... if it is another."
         )
     if units == "pixels":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,13 @@ def parse_spec(text: str | Path) -> Spec:
     except ValueError:
         raise UserError(f"{text}: '{query}' cannot be understood; write options as key=value&key=value.") from None
     return Spec(text, place, {key: values[-1] for key, values in found.items()})
+
+
+def require_other_target(out: str | Path, *read: str | Path) -> None:
+    """UserError where the file to write is one of those that are read: specs or paths, by whatever name or link."""
+    for path in (parse_spec(one).path for one in read):
+        if exists(Path(out)) and exists(path) and os.path.samefile(out, path):
+            raise UserError(f"{out} is the file that is read; name another to write.")
 
 
 def exists(path: Path) -> bool:

@@ -119,6 +119,16 @@ def test_progress_in_a_pipe_is_a_line_now_and_then(capsys, monkeypatch):
     assert capsys.readouterr().err == "evaluating wild  25%\n"
 
 
+def test_an_estimator_is_not_written_over_the_checkpoint_it_is_read_from(folder, tmp_path):
+    latest = folder / "a" / "checkpoints" / "latest.safetensors"
+    (tmp_path / "link.safetensors").symlink_to(latest)
+    before = latest.read_bytes()
+    for run, out in ((latest, latest), (folder / "a", latest), (latest, tmp_path / "link.safetensors")):
+        result = poseaug("export", "estimator", run, "--out", out)
+        assert result.exit_code == 2 and "is the file that is read; name another to write" in result.output
+    assert latest.read_bytes() == before
+
+
 def test_exported_estimator_is_the_same_one(folder, tmp_path):
     out = tmp_path / "estimator.safetensors"
     assert poseaug("export", "estimator", folder / "a", "--out", out).exit_code == 0

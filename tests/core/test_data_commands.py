@@ -80,6 +80,9 @@ def test_any_set_becomes_plain_arrays(run, tmp_path):
     told = poseaug("convert", "poses", made.pw3d(tmp_path / "3DPW"), "--out", tmp_path / "pw3d.npz")
     assert "16 poses of 3DPW test" in told.stdout and "portrait" in told.stderr
     assert "is the file that is read" in poseaug("convert", "poses", data, "--out", data, code=2).output
+    (tmp_path / "link.npz").symlink_to(data)
+    for spec, out in ((f"{data}?subjects=S1", data), (data, tmp_path / "link.npz")):
+        assert "is the file that is read" in poseaug("convert", "poses", spec, "--out", out, code=2).output
     made.lsp(tmp_path)
     assert (
         "2D keypoints alone"

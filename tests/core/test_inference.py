@@ -90,7 +90,7 @@ def test_a_network_of_the_users_own_is_asked_by_one_thread_as_it_is():
 
 def test_precisions_are_refused_in_a_sentence(monkeypatch):
     network = trained("simple_baseline", 16)
-    with pytest.raises(UserError, match="no precision 'float8'; choose one of float32, bfloat16"):
+    with pytest.raises(UserError, match="lift in float32 or bfloat16, not in 'float8'; choose one"):
         Inference(network, "float8")
     monkeypatch.setattr(inference, "has_bfloat16", lambda: False)
     with pytest.raises(UserError, match="no products of bfloat16"):

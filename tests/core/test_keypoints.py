@@ -12,8 +12,9 @@ from PIL import Image
 from poseaug_core.errors import UserError
 from poseaug_core.keypoint_filling import fill
 from poseaug_core.keypoint_maps import HEAD_BEYOND_TRUNK, LAYOUTS
+from poseaug_core.readers import keypoint_sizes
 from poseaug_core.readers.arrays import read_arrays
-from poseaug_core.readers.keypoint_images import find_image
+from poseaug_core.readers.keypoint_images import ImageFiles, find_image
 from poseaug_core.readers.keypoint_json import read_keypoint_file
 from tests.core.detectors import (
     SIZE,
@@ -264,6 +265,34 @@ def test_the_size_comes_from_the_images_or_is_guessed_and_said(tmp_path):
         read_keypoint_file(f"{path}?images={tmp_path / 'other'}")
     with pytest.raises(UserError, match="lie outside their images"):
         read_keypoint_file(f"{path}?width=300&height=200")
+
+
+def test_images_of_a_folder_listed_once_are_those_found_one_by_one(tmp_path):
+    for name in ("a.jpg", "a.png", "b.PNG", "b_rendered.png", "c_rendered.JPG", "d.tar.webp", "e.txt", "f.JpEg", "g"):
+        (tmp_path / name).touch()
+    (tmp_path / "h.png").mkdir()
+    listed = ImageFiles(tmp_path)
+    names = ("a", "a.png", "a.bmp", "x/b", "b.jpg", "c", "c.mp4", "d", "d.tar", "e", "e.txt", "f", "f.JpEg", "g", "h",
+             "h.png", "", "..", "../a", "x\\a.jpg", "nothing")  # fmt: skip
+    assert {name: listed.find(name) for name in names} == {name: find_image(tmp_path, name) for name in names}
+    found = {name: path.name for name in names if (path := listed.find(name))}
+    assert found["a"] == "a.jpg" and found["a.png"] == "a.png" and found["b.jpg"] == "b.PNG"
+    assert found["c"] == "c_rendered.JPG" and found["d.tar"] == "d.tar.webp" and found["f.JpEg"] == "f.JpEg"
+    assert not {"d", "e", "f", "g", "h", "h.png", "", "..", "nothing"} & set(found)
+    assert not len(ImageFiles(tmp_path / "missing"))
+
+
+def test_images_are_not_asked_of_the_disk_one_by_one(tmp_path, monkeypatch):
+    path = wrote(tmp_path, results(people("coco17"), "{:d}.jpg"))
+    Image.new("RGB", (8, 8)).save(tmp_path / "another.png")
+    asked, listed = [], []
+    monkeypatch.setattr("pathlib.Path.is_file", lambda self: bool(asked.append(self)))
+    monkeypatch.setattr(keypoint_sizes, "ImageFiles", lambda folder: listed.append(folder) or ImageFiles(folder))
+    assert any("12 images is not known" in note for note in read_keypoint_file(path).notes)
+    assert listed == [tmp_path] and not [one for one in asked if one.suffix in (".jpg", ".png")]
+    told = []
+    read_keypoint_file(path, lambda share, text: bool(told.append(text)) or True)
+    assert f"looking for image sizes in {tmp_path}" in told
 
 
 def test_an_image_name_does_not_lead_out_of_its_folder(tmp_path):

@@ -256,6 +256,7 @@ def test_without_a_run_the_demo_lifts_and_that_is_said(tmp_path, keypoints):
         (("--figure", "f.pdf", "--row", "20"), "Row 20 is not among"),
         (("--out", "o.npz", "--with", "missing.safetensors"), "does not exist"),
         (("--out", "o.bvh", "--fps", "0"), "0 frames a second"),
+        (("--out", "o.npz", "--precision", "tf32"), "lift in float32 or bfloat16, not in 'tf32' (tf32 is for training"),
     ],
 )
 def test_the_command_refuses_in_a_sentence_and_writes_nothing(tmp_path, keypoints, monkeypatch, arguments, words):
@@ -263,6 +264,49 @@ def test_the_command_refuses_in_a_sentence_and_writes_nothing(tmp_path, keypoint
     code, text = run(keypoints, *arguments)
     assert code == 2 and words in text and "Traceback" not in text
     assert [path.name for path in tmp_path.iterdir()] == [keypoints.name]
+
+
+def test_nothing_that_is_read_is_written_over(tmp_path, keypoints, checkpoint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arrays = write_arrays(small_poses(4), tmp_path / "a.npz")
+    (tmp_path / "link.json").symlink_to(keypoints)
+    (tmp_path / "weights.npz").symlink_to(checkpoint)
+    (tmp_path / "sub").mkdir()
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    (frames / "0.json").write_text("{}")
+    before = {path: path.read_bytes() for path in (keypoints, arrays, checkpoint, frames / "0.json")}
+    for arguments in (
+        (keypoints, "--out", keypoints),
+        (keypoints, "--out", "sub/../people.json"),
+        (f"{keypoints}?person=all", "--out", "people.json"),
+        ("link.json", "--out", keypoints),
+        (keypoints, "--out", "link.json"),
+        (arrays, "--out", "a.npz"),
+        (keypoints, "--with", checkpoint, "--out", "weights.npz"),
+        (keypoints, "--beside", checkpoint, "--out", "weights.npz"),
+        (frames, "--out", "frames/0.json"),
+    ):
+        code, text = run(*arguments)
+        assert code == 2 and "is the file that is read; name another to write" in text
+    assert before == {path: path.read_bytes() for path in before}
+    assert run(keypoints, "--with", checkpoint, "--out", "o.json")[0] == 0
+    assert run(keypoints, "--with", checkpoint, "--out", "o.json")[0] == 0  # what was written may be written again
+
+
+def test_progress_tells_what_lifts_and_how_many(checkpoint, monkeypatch):
+    monkeypatch.setattr(lifting, "PART", 8)
+    told = []
+    lift_array(open_lifter(checkpoint), moving_uv(20), progress=lambda share, text: bool(told.append(text)) or True)
+    assert told == [f"lifting with mine, {done} of 20 poses" for done in (0, 8, 16)]
+
+
+def test_a_single_pose_is_one(tmp_path, checkpoint):
+    path = tmp_path / "one.npz"
+    np.savez(path, keypoints=detected(pixels(moving_uv(20)), "coco17")[:1])
+    code, text = run(f"{path}?layout=coco17", "--with", checkpoint, "--out", tmp_path / "o.npz")
+    assert code == 0 and "1 pose\n" in text and "1 person in 1 image" in text and "size of 1 image is" in text
+    assert not [many for many in ("1 poses", "1 images", "1 people") if many in text]
 
 
 def test_a_figure_has_a_row_an_example_and_leaves_out_what_is_not_there(tmp_path, keypoints):
