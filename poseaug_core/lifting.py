@@ -140,11 +140,15 @@ def lift(
         sums = [_sums(answer, table) for answer in answers] if isinstance(table, Poses) else []
         return Part(start, table, [answer.numpy() for answer in answers], sums)
 
+    def report(done: int) -> None:
+        text = f"lifting with {titles}, {done:,} of {len(source):,} poses"
+        if progress and progress(done / max(len(source), 1), text) is False:
+            raise Cancelled(f"Lifting with {titles} was cancelled.")
+
+    report(0)
     with closing(in_order(work, _numbered(source), min(one.workers for one in ready))) as parts:
         for part in parts:
-            text = f"lifting with {titles}, {part.start:,} of {len(source):,} poses"
-            if progress and progress(part.start / len(source), text) is False:
-                raise Cancelled(f"Lifting with {titles} was cancelled.")
+            report(part.start + len(part.table))
             yield part
 
 

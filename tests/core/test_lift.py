@@ -298,7 +298,8 @@ def test_progress_tells_what_lifts_and_how_many(checkpoint, monkeypatch):
     monkeypatch.setattr(lifting, "PART", 8)
     told = []
     lift_array(open_lifter(checkpoint), moving_uv(20), progress=lambda share, text: bool(told.append(text)) or True)
-    assert told == [f"lifting with mine, {done} of 20 poses" for done in (0, 8, 16)]
+    assert told == [f"lifting with mine, {done} of 20 poses" for done in (0, 8, 16, 20)]
+    assert lift_array(open_lifter(checkpoint), moving_uv(20)[:0], progress=lambda *_: True).shape == (0, 16, 3)
 
 
 def test_a_single_pose_is_one(tmp_path, checkpoint):
