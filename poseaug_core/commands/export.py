@@ -83,11 +83,15 @@ def pairs(run, out, count, seed, as_json) -> None:
     """Write pairs that the run's augmentor makes of its source; those that training would drop are left out."""
     from poseaug_core.augmenting import augmented_pairs, open_source
     from poseaug_core.readers.arrays import require_target
+    from poseaug_core.readers.spec import require_other_target
     from poseaug_core.runs import Run
 
     if count < 0:
         raise UserError(f"--count is {count}; choose 0 for all poses, or more.")
     written, run = require_target(out), Run.open(run)
+    config = run.config
+    read = (config.source, config.source_test, *config.cross, *config.extra_2d)
+    require_other_target(written, *(spec for spec in read if spec and not spec.startswith("demo:")))
     tensors, _ = run.load_checkpoint()
     with progress_bar() as progress:
         source = open_source(run.config, run.data, str(run.path), progress)

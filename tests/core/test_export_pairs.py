@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,6 +247,13 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(run, tmp_path
         done = export(run, tmp_path / out)
         assert done.exit_code == 2 and reason in done.stderr
     assert "--count is -1" in export(run, tmp_path / "pairs.h5", "--count", -1).stderr
+
+
+def test_the_source_is_not_written_over(run, tmp_path):
+    before = Path(run.config.source).read_bytes()
+    done = export(run, run.config.source)
+    assert done.exit_code == 2 and "is the file that is read" in " ".join(done.output.split())
+    assert Path(run.config.source).read_bytes() == before
 
 
 def test_draws_do_not_depend_on_how_many_are_passed_at_a_time(monkeypatch):
