@@ -31,6 +31,7 @@ class FakeRun:
     """What figure() asks of a Run."""
 
     path = Path("runs/fake")
+    superseded = ""
 
     def __init__(self, steps=(0, 100, 200), config=None, **judged):
         self.recorded, self.config, self.judged = steps, config or Config(), judged
