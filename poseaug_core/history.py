@@ -112,7 +112,7 @@ class History:
             self._close()
             if not self.path.exists():
                 return
-            with _explained(self.path), h5py.File(self.path, "r", swmr=True) as old:
+            with _explained(self.path), _follow(self.path) as old:
                 if _superseded(old):
                     raise UserError(SUPERSEDED.format(self.path.parent))
                 steps = old["heads"][: int(old["count"][0])]["step"]
@@ -187,7 +187,7 @@ class History:
                     yield {}
                     return
                 # Opened as a follower also where the writer is in this process: HDF5 then shares its cache.
-                file = h5py.File(self.path, "r", swmr=True)
+                file = _follow(self.path)
                 if _superseded(file):
                     self._superseded = True
                     file.close()
@@ -288,6 +288,19 @@ def _names(sets: dict[str, h5py.Dataset]) -> dict[str, list[str]]:
 
 def _superseded(file: h5py.File) -> bool:
     return "records" not in file and isinstance(file.get("xyz"), h5py.Dataset)
+
+
+#: Where an HDF5 file of version 3 says how long it was when it was made, or closed for good.
+LENGTH_AT = 28
+
+
+def _follow(path: Path) -> h5py.File:
+    """The file open to a reader who follows its writer. OSError for one that was cut, which HDF5 would wait for."""
+    with open(path, "rb") as file:
+        head = file.read(LENGTH_AT + 8)
+    if len(head) < LENGTH_AT + 8 or (head[8] == 3 and int.from_bytes(head[LENGTH_AT:], "little") > path.stat().st_size):
+        raise OSError("the file is cut short")
+    return h5py.File(path, "r", swmr=True)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import h5py
@@ -70,3 +71,16 @@ def test_a_file_whose_records_are_something_else_is_refused_in_a_sentence(tmp_pa
     for _ in range(2):
         with pytest.raises(UserError, match="cannot be read as a history of snapshots"):
             history.read(0)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
+def test_a_file_that_was_cut_is_refused_and_not_waited_for(tmp_path, share):
+    path = tmp_path / "history.h5"
+    written = History(path)
+    for k in range(3):
+        written.append(make_snapshot(step=k, probe=2))
+    written.close()
+    os.truncate(path, int(share * path.stat().st_size))
+    for ask in (lambda: len(History(path)), lambda: History(path).keep(1)):
+        with pytest.raises(UserError, match="it is damaged"):
+            ask()
