@@ -165,4 +165,4 @@ def test_reading_takes_little_more_than_what_is_read(tmp_path, kind):
     finally:
         apart.end()
     assert answer["kind"] == "", answer
-    assert answer["taken"] < 1.3 * 372 * rows + (4 << 20)
+    assert answer["taken"] < 1.3 * 372 * rows + (8 << 20)
