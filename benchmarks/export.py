@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +13,7 @@ from statistics import median
 import torch
 
 from benchmarks import lift_made
+from benchmarks.apart import apart
 from benchmarks.clock import PRODUCT, product, timed
 from poseaug_core.augmentor import HIDDEN, NOISE, Augmentor
 from poseaug_core.cli import main
@@ -103,7 +102,9 @@ def _growth(place: Path, say: Callable[[str], None], start: int, end: int) -> di
             say(f"{suffix}, {count:,} poses in a process of their own")
             folder = place / f"grown_{count}"
             folder.mkdir(exist_ok=True)
-            seconds, peak = _apart(write_run(folder, count, suffix, swap=True), folder / f"out.{suffix}")
+            seconds, peak = apart(
+                "benchmarks.export", write_run(folder, count, suffix, swap=True), folder / f"out.{suffix}"
+            )
             times.append(seconds)
             peaks.append(peak)
         found[f"export.{suffix}.time_growth"] = times[1] / times[0] / (end / start)
@@ -111,22 +112,3 @@ def _growth(place: Path, say: Callable[[str], None], start: int, end: int) -> di
         found[f"export.{suffix}.memory_mb"] = peaks[1] / 1e6
         found[f"export.{suffix}.microseconds"] = (times[1] - times[0]) / (end - start) * 1e6
     return found
-
-
-#: What a process of its own runs: processor seconds of the command, and its peak memory in bytes.
-APART = """
-import sys, time
-from benchmarks.export import run
-began = time.process_time()
-run(*sys.argv[1:])
-spent = time.process_time() - began
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(spent, int(peak.split()[1]) * 1024)
-"""
-
-
-def _apart(*arguments: object) -> tuple[float, int]:
-    command = [sys.executable, "-c", APART, *map(str, arguments)]
-    root = Path(__file__).parents[1]
-    spent, peak = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split()
-    return float(spent), int(peak)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,6 +12,7 @@ from statistics import median
 import torch
 
 from benchmarks import lift_made
+from benchmarks.apart import apart
 from benchmarks.clock import PRODUCT, product, timed
 from poseaug_core.cli import main
 from poseaug_core.inference import ROWS, in_order
@@ -77,7 +76,9 @@ def _growth(place: Path, say: Callable[[str], None]) -> dict[str, float]:
         for count in (FROM, TO):
             say(f"{kind}, {count:,} poses in a process of their own")
             spec = lift_made.write(place, kind, count)
-            seconds, peak = _apart(spec, "--with", weights, "--no-flip", "--out", place / f"out{FORMATS[kind]}")
+            seconds, peak = apart(
+                "benchmarks.lift", spec, "--with", weights, "--no-flip", "--out", place / f"out{FORMATS[kind]}"
+            )
             times.append(seconds)
             peaks.append(peak)
             _forget(spec)
@@ -92,25 +93,6 @@ def run(*arguments: object) -> None:
     """The command, in this process, silent."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         main(["lift", *map(str, arguments), "--json"], standalone_mode=False)
-
-
-#: What a process of its own runs: processor seconds of the command, and its peak memory in bytes.
-APART = """
-import sys, time
-from benchmarks.lift import run
-began = time.process_time()
-run(*sys.argv[1:])
-spent = time.process_time() - began
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(spent, int(peak.split()[1]) * 1024)
-"""
-
-
-def _apart(*arguments: object) -> tuple[float, int]:
-    command = [sys.executable, "-c", APART, *map(str, arguments)]
-    root = Path(__file__).parents[1]
-    spent, peak = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split()
-    return float(spent), int(peak)
 
 
 def _layer_rate() -> float:
