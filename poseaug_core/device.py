@@ -70,7 +70,7 @@ def threads() -> int:
 #: Parameters of glibc's mallopt with their bytes while memory is kept, and as they are: heaps that end in less free
 #: room are not cut, smaller pieces do not get pages of their own (more than 32 MiB is not allowed).
 THRESHOLDS = {-1: (2**31 - 1, 128 << 10), -3: (32 << 20, 128 << 10)}
-_keeping = 0
+_keeping, _changing_keeping = 0, threading.Lock()
 
 
 @contextmanager
@@ -86,14 +86,16 @@ def memory_kept() -> Iterator[None]:
         yield
         return
     global _keeping
-    _keeping += 1
-    for parameter, (kept, _) in THRESHOLDS.items():
-        library.mallopt(parameter, kept)
+    with _changing_keeping:
+        _keeping += 1
+        for parameter, (kept, _) in THRESHOLDS.items():
+            library.mallopt(parameter, kept)
     try:
         yield
     finally:
-        _keeping -= 1
-        if not _keeping:  # the last of several, each in a thread of its own
-            for parameter, (_, usual) in THRESHOLDS.items():
-                library.mallopt(parameter, usual)
-        library.malloc_trim(0)
+        with _changing_keeping:
+            _keeping -= 1
+            if not _keeping:  # not what another thread's training still keeps
+                for parameter, (_, usual) in THRESHOLDS.items():
+                    library.mallopt(parameter, usual)
+                library.malloc_trim(0)
