@@ -134,7 +134,7 @@ def growing(path: Path, config: Config, count: int, say: Callable[[str], None]) 
 def reads(path: Path, count: int, cold: bool = False) -> list[float]:
     """Milliseconds of random reads; cold: after the system was asked to forget what it holds of the file."""
     if cold:
-        with open(path / "history.h5", "rb") as file:
+        with open(path / "history.db", "rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     run, rng, took = Run.open(path), np.random.default_rng(0), []

@@ -198,6 +198,15 @@ class Config(RandomRanges, EvolutionRanges):
     crowd_size: int = setting(
         256, "crowd", "Poses in the distributions, the probe among them.", group=RECORD, low=1, high=65536, unit="poses"
     )
+    history_limit: int = setting(
+        4096,
+        "history up to",
+        "Most that the recorded snapshots take on the disk; beyond it they are thinned evenly.",
+        group=RECORD,
+        low=1,
+        high=1 << 24,
+        unit="MB",
+    )
     evaluate_epochs: int = setting(
         1,
         "evaluate every",

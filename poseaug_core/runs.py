@@ -5,7 +5,7 @@ data.json           what it is trained and evaluated on, with a fingerprint
 controls.jsonl      every change of a control: {step, field, old, new}
 replay.jsonl        changes still to come, in the same form: of a run replayed, or dropped by a resume
 metrics.jsonl       {step, kind, values}: kind 'scalars' or 'evaluation'
-history.h5          every recorded snapshot
+history.db          every recorded snapshot
 checkpoints/        NAME.safetensors, each whole: latest, best_source, and pretrained, the end of pre-training
 failure.txt         the traceback of a run that failed
 """
@@ -28,7 +28,8 @@ from poseaug_core.checkpoints import read_checkpoint, read_meta, write_checkpoin
 from poseaug_core.config import Config, load_toml, save_toml
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
-from poseaug_core.history import SUPERSEDED, History
+from poseaug_core.history import History
+from poseaug_core.history_hdf5 import SUPERSEDED
 from poseaug_core.journal import Journal, finite_or_none
 from poseaug_core.snapshot import Snapshot
 from poseaug_core.storage import explained, replacing, require_space
@@ -50,11 +51,12 @@ class Run:
 
     def __init__(self, path: Path, config: Config, data: dict[str, Any]):
         self.path, self.config, self.data = path, config, data
-        self.history = History(path / "history.h5")
+        self.history = History(path / "history.db", config.history_limit * 1e6)
         self._controls = Journal(path / "controls.jsonl")
         self._metrics = Journal(path / "metrics.jsonl")
         self._replay = Journal(path / "replay.jsonl")
         self._lock = None
+        self.notes: list[str] = []  # what is to be told of the run's files, in sentences
 
     @classmethod
     def create(cls, path: str | Path, config: Config, data_summary: dict[str, Any]) -> Run:
@@ -125,7 +127,7 @@ class Run:
                 run._controls.keeping(lambda row: row["step"] < step),
                 run._metrics.keeping(lambda row: row["step"] < (owed if row["kind"] == "evaluation" else step + 1)),
             ):
-                run.history.keep(step)
+                run.notes += run.history.keep(step)
                 run.plan(pending, step)
             (run.path / "failure.txt").unlink(missing_ok=True)
             return run._open_to_write(), tensors, meta

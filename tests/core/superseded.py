@@ -14,6 +14,8 @@ from tests.studio.fakes import make_snapshot
 def supersede(path: Path, steps: tuple[int, ...] = (0, 20)) -> Path:
     """Put snapshots of the old layout in a history file's place."""
     snapshots = [make_snapshot(step, probe=2, crowd=4) for step in steps]
+    for name in ("history.db", "history.db-wal", "history.db-shm"):
+        path.with_name(name).unlink(missing_ok=True)
     with h5py.File(path, "w") as file:
         for name in ARRAYS:
             file[name] = np.stack([getattr(snapshot, name) for snapshot in snapshots])

@@ -287,7 +287,7 @@ def small_disk(tmp_path):
 def test_a_disk_that_is_really_full(small_disk):
     run = Run.create(small_disk / "run", make_config(), {"sets": {}})
     run.save_checkpoint("latest", {"w": torch.ones(8)}, {"step": 0})
-    with pytest.raises(UserError, match=r"history.h5 cannot be written.* bytes free"):
+    with pytest.raises(UserError, match=r"history.db cannot be written.* bytes free"):
         for step in range(1000):
             run.append(small(step))
     with pytest.raises(UserError, match=r"latest.safetensors cannot be written.* bytes free"):
@@ -302,6 +302,7 @@ def test_a_disk_that_is_really_full(small_disk):
     rows = watcher.metrics()[0]
     assert [row["step"] for row in rows] == list(range(len(rows))) and len(rows) > 10
     assert not list(watcher.path.rglob("*.part"))
+    watcher.close()  # or the disk stays in use
 
 
 def test_only_a_new_or_empty_folder_becomes_a_run(tmp_path, run):
@@ -335,8 +336,8 @@ def test_what_is_no_run_is_refused_in_a_sentence(tmp_path, run):
         Run.open(tmp_path)
     with pytest.raises(UserError, match="no checkpoint 'latest'.*none yet"):
         Run.resume(run.path)
-    (run.path / "history.h5").write_bytes(b"not a history")
-    with pytest.raises(UserError, match=r"history.h5 cannot be read"):
+    (run.path / "history.db").write_bytes(b"not a history")
+    with pytest.raises(UserError, match=r"history.db cannot be read"):
         Run.open(run.path).steps()
     (run.path / "metrics.jsonl").write_bytes(b"{]\n")
     with pytest.raises(UserError, match=r"metrics.jsonl is damaged"):
