@@ -5,6 +5,9 @@ Exit codes: 0 done; 2 what was given cannot be used (one sentence on stderr); 13
 
 from __future__ import annotations
 
+import errno
+import sys
+
 import click
 
 from poseaug_core.commands.convert import convert, demo_data
@@ -18,6 +21,7 @@ from poseaug_core.commands.presets import presets
 from poseaug_core.commands.table import table
 from poseaug_core.commands.train import train
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.paths import refused, require_no_pipe
 
 
 class Refused(click.ClickException):
@@ -29,11 +33,21 @@ class Refused(click.ClickException):
 class Commands(click.Group):
     """A group whose commands may raise UserError and Cancelled."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in args:
+            require_no_pipe(word)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
         except UserError as error:
             raise Refused(str(error))
+        except OSError as error:
+            # What no command has explained: names that cannot be, folders that may not be looked at, a broken disk.
+            if error.errno is None or error.errno == errno.EPIPE:
+                raise
+            raise Refused(str(refused(error)))
         except (Cancelled, KeyboardInterrupt):
             click.echo("Stopped.", err=True)
             raise click.exceptions.Exit(130)
@@ -49,6 +63,8 @@ def main() -> None:
 
     'poseaug-studio' opens the same runs in a window.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text; sys.stderr is like this already
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 for command in (train, evaluate, lift, table, figure, presets, export, info, demo_data, fetch, convert):

@@ -12,13 +12,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.fixed_point import FixedPoint
 from poseaug_core.motion.bvh_writer import write_bvh
-from poseaug_core.readers.keypoint_columns import Column, chunks
+from poseaug_core.readers.column_files import begin_npy
+from poseaug_core.readers.hdf5_writer import Hdf5Writer
+from poseaug_core.readers.keypoint_columns import Column, Texts, chunks
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.storage import replacing
 
@@ -150,12 +151,14 @@ def _npz(path: Path, head: Head) -> Iterator[Writer]:
     """An archive has its arrays one after the other: the first is written as it comes, the others wait on disk."""
     first, *others = head.shapes().items()
     with replacing(path, _array_bytes(head)) as part, ExitStack() as stack:
-        waiting = {key: Column(shape[1:], "<f4", path.absolute().parent) for key, shape in others}
+        waiting = {key: Column(shape[1:], "<f4", path.absolute().parent, path) for key, shape in others}
+        for column in waiting.values():
+            stack.callback(column.close)
         names = stack.enter_context(tempfile.TemporaryFile(dir=path.absolute().parent))
         widths: list[tuple[int, int]] = []
         archive = stack.enter_context(zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True))
         with archive.open(f"{first[0]}.npy", "w", force_zip64=True) as member:
-            _begin_array(member, "<f4", first[1])
+            begin_npy(member, "<f4", first[1])
 
             def add(poses: LiftedPoses) -> None:
                 columns = poses.columns()
@@ -169,41 +172,48 @@ def _npz(path: Path, head: Head) -> Iterator[Writer]:
             yield Writer(path, head, add)
         for key, column in waiting.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                _begin_array(member, "<f4", (head.count, *column.shape))
+                begin_npy(member, "<f4", (head.count, *column.shape))
                 for rows in chunks(head.count):
                     member.write(column.read(rows).data.cast("B"))
             column.close()
         widest = max((width for _, width in widths), default=1)
         names.seek(0)
         with archive.open("images.npy", "w", force_zip64=True) as member:
-            _begin_array(member, f"<U{widest}", (head.count,))
+            begin_npy(member, f"<U{widest}", (head.count,))
             for count, width in widths:
                 texts = np.frombuffer(names.read(4 * count * width), f"<U{width}")
                 member.write(texts.astype(f"<U{widest}").tobytes())
 
 
-def _begin_array(member, kind: str, shape: tuple[int, ...]) -> None:
-    header = {"descr": kind, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(member, header)
-
-
 @contextmanager
 def _h5(path: Path, head: Head) -> Iterator[Writer]:
-    with replacing(path, _array_bytes(head)) as part, h5py.File(part, "w") as file:
-        made = {key: file.create_dataset(key, shape, np.float32) for key, shape in head.shapes().items()}
-        images = file.create_dataset("images", (head.count,), h5py.string_dtype())
-        file.attrs.update(units=UNITS, estimator=head.estimator, joints=list(HUMAN16.names))
-        start = 0
+    """Of all names the longest says how much place each gets: they wait on disk."""
+    with replacing(path, _array_bytes(head)) as part, ExitStack() as stack:
+        names = Texts(path.absolute().parent, path)
+        stack.callback(names.close)
+        file = Hdf5Writer(
+            stack.enter_context(open(part, "wb")), {key: (shape, "<f4") for key, shape in head.shapes().items()}
+        )
+        widest = 1
 
         def add(poses: LiftedPoses) -> None:
-            nonlocal start
-            rows = slice(start, start + len(poses))
+            nonlocal widest
             for key, column in poses.columns().items():
-                made[key][rows] = column
-            images[rows] = list(poses.names)
-            start = rows.stop
+                file.append(key, column)
+            texts = list(map(_written, poses.names))
+            names.append(texts)
+            widest = max(widest, *(len(text.encode()) for text in texts))
 
         yield Writer(path, head, add)
+        known = {"units": UNITS, "estimator": _written(head.estimator), "joints": list(HUMAN16.names)}
+        file.end({}, known, {"images": ((len(names),), np.dtype(f"S{widest}"))})
+        for rows in chunks(len(names)):
+            file.append("images", np.array([text.encode() for text in names.read(rows)], f"S{widest}"))
+
+
+def _written(name: str) -> str:
+    """A name as text that every file can hold: what stands for bytes that are no UTF-8 becomes a question mark."""
+    return name.encode("utf-8", "replace").decode()
 
 
 @contextmanager
@@ -283,32 +293,17 @@ def _bvh(path: Path, head: Head) -> Iterator[Writer]:
     """A motion begins with bone lengths, medians over all of it: poses wait on disk."""
     if not head.one_person:
         raise UserError(f"{path}: a BVH file moves one person, but some images have several; choose one by ?person=0.")
-    waiting = Column((16, 3), np.float32, path.absolute().parent)
+    waiting = Column((16, 3), np.float32, path.absolute().parent, path)
     try:
         writer = Writer(path, head, lambda poses: waiting.append(poses.xyz))
         yield writer
-        moved = write_bvh(_Rows(waiting), path, head.fps)["moved_mm"]
+        moved = write_bvh(waiting, path, head.fps)["moved_mm"]
     finally:
         waiting.close()
     writer.notes.append(
         f"BVH has one length a bone: the medians are used, which moves joints by {moved:.0f} mm on average; "
         f"{head.fps:g} frames a second."
     )
-
-
-class _Rows:
-    """A column as far as write_bvh asks of an array: its length, and slices."""
-
-    def __init__(self, column: Column):
-        self.column = column
-
-    def __len__(self) -> int:
-        return len(self.column)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        if rows.step in (None, 1):
-            return self.column.read(rows)
-        return np.concatenate([self.column.read(slice(row, row + 1)) for row in range(*rows.indices(len(self)))])
 
 
 #: suffix -> writer.

@@ -111,26 +111,17 @@ export.add_command(estimator)
 def _write(parts: Generator[Poses], path: Path, source: Source) -> int:
     """Pairs in parts as arrays, with the texts of their source; how many they were. What they are is left to who reads
     them: augmented poses may stand behind the camera."""
-    import h5py
-
     from poseaug_core.augmenting import PART, regrouped
     from poseaug_core.motion.filming import COLUMNS, Seen
     from poseaug_core.readers.array_writer import writing
-    from poseaug_core.storage import explained, require_space
+    from poseaug_core.storage import require_space
 
-    # An NPZ file is made of columns that lie beside it until the end.
-    require_space(path, ROW_BYTES * len(source) * (2 if path.suffix.lower() == ".npz" else 1))
-    try:
-        with writing(path) as file, closing(parts):
-            for poses in regrouped(parts, PART):
-                file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
-            for key, lines in (("clips", source.head.clips), ("notes", source.head.notes)):
-                file.file.create_dataset(key, data=list(map(str, lines)), dtype=h5py.string_dtype())
-            return len(file)
-    except RuntimeError as error:
-        if "errno" not in str(error):  # HDF5's, of what it could not write at the end
-            raise
-        raise explained(path, error) from error
+    require_space(path, 2 * ROW_BYTES * len(source))  # it is made of columns that lie beside it until the end
+    with writing(path) as file, closing(parts):
+        for poses in regrouped(parts, PART):
+            file.add(Seen(*(getattr(poses, name).numpy() for name in COLUMNS), lost=0))
+        file.name(source.head.clips, source.head.notes)
+        return len(file)
 
 
 def _say(result: dict, more: str, as_json: bool) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.poses import TAGS, Poses, make_poses
+from poseaug_core.readers.column_files import write_columns
 from poseaug_core.readers.dhp import from_test_3dhp
 from poseaug_core.readers.hdf5_file import SIGNATURE, Hdf5File, open_hdf5
 from poseaug_core.readers.joints import BY_COUNT, sixteen
@@ -123,15 +123,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     texts = {"clips": [str(clip) for clip in poses.clips], "notes": list(poses.notes)}
     needed = sum(column.nbytes for column in columns.values()) + 64 * len(poses.clips) + 65_536
     with replacing(path, needed) as part:
-        if path.suffix.lower() == ".npz":
-            with open(part, "wb") as stream:
-                np.savez(stream, **columns, **{key: np.array(lines, dtype=np.str_) for key, lines in texts.items()})
-        else:
-            with h5py.File(part, "w") as file:
-                for key, column in columns.items():
-                    file.create_dataset(key, data=column)
-                for key, lines in texts.items():
-                    file.create_dataset(key, data=lines, dtype=h5py.string_dtype())
+        write_columns(part, path.suffix, columns, texts)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,19 @@ def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
 class Column:
     """Rows of one shape and type: appended at the end, read anywhere.
 
-    folder: of the file, the system's for temporary ones by default. Raises UserError where its disk is full.
+    folder: of the file, the system's for temporary ones by default. of: the file that is made of it, if any. Raises
+    UserError, which names that, where the folder's disk is full.
     """
 
-    def __init__(self, shape: tuple[int, ...] = (), dtype: type = np.float64, folder: Path | None = None):
+    def __init__(
+        self,
+        shape: tuple[int, ...] = (),
+        dtype: type = np.float64,
+        folder: Path | None = None,
+        of: Path | None = None,
+    ):
         self.shape, self.dtype, self.folder = shape, np.dtype(dtype), folder
+        self.named = of or folder or Path(tempfile.gettempdir())
         self.row_bytes = self.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         self.count = 0
         self.file = tempfile.SpooledTemporaryFile(IN_MEMORY, dir=folder)
@@ -41,8 +50,9 @@ class Column:
         try:
             self.file.seek(0, 2)
             self.file.write(rows.data.cast("B") if rows.size else b"")
+            self.file.flush()  # what cannot be written is to be told here, not by who reads
         except OSError as error:
-            raise explained(self.folder or Path(tempfile.gettempdir()), error) from error
+            raise explained(self.named, error) from error
         self.count += len(rows)
 
     def read(self, rows: slice) -> np.ndarray:
@@ -51,6 +61,12 @@ class Column:
         self.file.seek(start * self.row_bytes)
         found = np.frombuffer(bytearray(self.file.read((stop - start) * self.row_bytes)), self.dtype)
         return found.reshape(stop - start, *self.shape)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """A copy of the rows of a slice of any step, as of an array."""
+        if rows.step in (None, 1):
+            return self.read(rows)
+        return np.concatenate([self.read(slice(row, row + 1)) for row in range(*rows.indices(len(self)))])
 
     def pick(self, rows: np.ndarray) -> np.ndarray:
         """The rows of these numbers; those near each other are read together."""
@@ -65,14 +81,15 @@ class Column:
         return self.read(slice(None))
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # of what could not be written, and is now given up
+            self.file.close()
 
 
 class Texts:
     """Texts, in order, as Column."""
 
-    def __init__(self, folder: Path | None = None):
-        self.letters, self.ends = Column((), np.uint8, folder), Column((), np.int64, folder)
+    def __init__(self, folder: Path | None = None, of: Path | None = None):
+        self.letters, self.ends = Column((), np.uint8, folder, of), Column((), np.int64, folder, of)
 
     def __len__(self) -> int:
         return len(self.ends)

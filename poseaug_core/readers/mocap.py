@@ -68,7 +68,8 @@ def convert_motion(
         dropped = what_was_lost(lost, len(file))
         tell(progress, 0.95, f"writing {out}")
         names = [clip.name for clip in reading.found]
-        file.end(names, _sentences(reading.found, reading.left_out, dropped), Path(out).stem)
+        file.check(Path(out).stem)
+        file.name(names, _sentences(reading.found, reading.left_out, dropped))
         poses = len(file)
     tell(progress, 1.0, f"wrote {poses:,} poses")
     return {

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from poseaug_core.errors import UserError
+from poseaug_core.paths import usable
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,14 @@ def closest(name: str, known: Sequence[str], otherwise: str) -> str:
 def parse_spec(text: str | Path) -> Spec:
     """The place and the options of a spec; a path that exists as it stands has no options.
 
-    Raises UserError for options that are not key=value.
+    Raises UserError for options that are not key=value, and for what can be no file or folder (see paths.usable).
     """
     text = str(text)
     place, mark, query = text.partition("?")
     if not mark or exists(Path(text)):
+        usable(text)
         return Spec(text, text)
+    usable(place)
     try:
         found = parse_qs(query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
