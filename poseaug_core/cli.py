@@ -34,8 +34,11 @@ class Commands(click.Group):
     """A group whose commands may raise UserError and Cancelled."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        for word in args:
-            require_no_pipe(word)
+        try:
+            for word in args:
+                require_no_pipe(word)
+        except UserError as error:
+            raise Refused(str(error))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context):

@@ -55,7 +55,7 @@ def require_no_pipe(word: str) -> None:
         kind = None
         with suppress(OSError, ValueError):
             kind = stat.S_IFMT(os.stat(text).st_mode)
-        if kind in KINDS:
+        if kind in KINDS or "\0" in text:
             usable(text)
 
 
@@ -68,7 +68,23 @@ def refused(error: OSError) -> UserError:
     )
 
 
+def as_text(path: str) -> str:
+    """The path, if it can be kept as text; UserError for bytes in it that are no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{shown(path)} has bytes in its name that are no UTF-8, which a run cannot keep; rename it, or its folder."
+        ) from None
+    return path
+
+
+def readable(text: str) -> str:
+    """The text with bytes of a name that are no letters written out, so that every file and screen can hold it."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(path: str | Path) -> str:
     """The path in a sentence: cut where it is too long to be read, and with every letter one that can be printed."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    text = readable(os.fspath(path)).replace("\0", "\\0")
     return text if len(text) <= 200 else f"{text[:100]}...{text[-40:]}"

@@ -8,12 +8,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from poseaug_core.errors import UserError
+from poseaug_core.paths import usable
+
 ARRAYS, MOTION = (".npz", ".h5", ".hdf5"), (".bvh", ".amc", ".asf")
 
 
 def kind_of(paths: list[Path]) -> tuple[str, str]:
     """('run' or 'poses', '') for what can be opened, else ('', a sentence with the remedy)."""
     for path in paths:
+        try:
+            usable(path)
+        except UserError as error:
+            return "", str(error)
         if not path.exists():
             return "", f"{path} does not exist; choose a run folder, motion capture, or poses as .npz or .h5."
     first = paths[0]

@@ -45,7 +45,7 @@ def view_of(sequence: int) -> tuple[np.ndarray, np.ndarray]:
 
 def annotation_files(path: Path) -> list[Path]:
     """The annot_data.mat itself, or those at any depth below the folder, in name order."""
-    return [path] if path.is_file() else sorted(path.rglob(ANNOTATIONS))
+    return [path] if path.is_file() else sorted(file for file in path.rglob(ANNOTATIONS) if file.is_file())
 
 
 def read_dhp(spec: Spec, progress: Progress | None = None) -> Poses:

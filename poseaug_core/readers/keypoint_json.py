@@ -206,7 +206,8 @@ def _read(path: Path, progress: Progress | None, folder: Path | None) -> tuple[P
 def _frames(where: Path, progress: Progress | None, folder: Path | None) -> People:
     """OpenPose's files, one a frame, in the order of their numbers."""
     with os.scandir(where) as listed:
-        files = sorted((file.name for file in listed if file.name.lower().endswith(".json")), key=_natural)
+        frames = (file.name for file in listed if file.name.lower().endswith(".json") and file.is_file())
+        files = sorted(frames, key=_natural)
     if not files:
         raise UserError(f"{where} holds 0 .json files; name the folder that OpenPose wrote its frames to.")
     people = People("OpenPose frames", folder)

@@ -31,7 +31,7 @@ FOCAL = 1962.0
 
 def sequence_files(path: Path) -> list[Path]:
     """The pickle itself, or those at any depth below the folder, in name order."""
-    return [path] if path.is_file() else sorted(path.rglob("*.pkl"))
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*.pkl") if file.is_file())
 
 
 def read_pw3d(spec: Spec, progress: Progress | None = None) -> Poses:
