@@ -67,9 +67,13 @@ def threads() -> int:
         return torch.get_num_threads()
 
 
-#: Parameters of glibc's mallopt with their bytes while memory is kept, and as they are: heaps that end in less free
-#: room are not cut, smaller pieces do not get pages of their own (more than 32 MiB is not allowed).
-THRESHOLDS = {-1: (2**31 - 1, 128 << 10), -3: (32 << 20, 128 << 10)}
+#: Parameters of glibc's mallopt with their bytes while memory is kept, and after it: heaps that end in less free room
+#: are not cut, smaller pieces do not get pages of their own (more than 32 MiB is not allowed). By itself glibc begins
+#: with 128 KiB for both and raises them, up to the values after it, by the pieces that go; whoever sets them ends that
+#: for good, so that the smaller ones would make every tensor's pages be cleared anew for the rest of the process.
+THRESHOLDS = {-1: (2**31 - 1, 64 << 20), -3: (32 << 20, 32 << 20)}
+#: Where users have set these themselves, which is left as it is.
+SET_BY_USERS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 _keeping, _changing_keeping = 0, threading.Lock()
 
 
@@ -79,9 +83,12 @@ def memory_kept() -> Iterator[None]:
 
     glibc hands every tensor of some MB back at once, and the next one's pages must be cleared anew: 14,000 page faults
     an iteration at batch 1024, a tenth of its time. It works on the whole process, and what lies between pieces that
-    last is used again by whoever comes later. Other C libraries are left as they are.
+    last is used again by whoever comes later. At its end glibc is as it is where tensors of up to 32 MiB have come and
+    gone. Other C libraries, and what users have set, are left as they are.
     """
-    library = ctypes.CDLL(None) if os.name == "posix" else None
+    tuned = "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", "")
+    chosen = tuned or any(name in os.environ for name in SET_BY_USERS)
+    library = ctypes.CDLL(None) if os.name == "posix" and not chosen else None
     if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
         yield
         return
@@ -96,6 +103,6 @@ def memory_kept() -> Iterator[None]:
         with _changing_keeping:
             _keeping -= 1
             if not _keeping:  # not what another thread's training still keeps
-                for parameter, (_, usual) in THRESHOLDS.items():
-                    library.mallopt(parameter, usual)
+                for parameter, (_, after) in THRESHOLDS.items():
+                    library.mallopt(parameter, after)
                 library.malloc_trim(0)

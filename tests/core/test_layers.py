@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import resource
 import subprocess
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -189,3 +191,51 @@ def test_memory_is_kept_within_and_given_back_at_the_end():
         assert faults() < 100  # the outer one's still there
         peak = resident()
     assert resident() < peak - (8 << 20)
+
+
+AFTER = """
+import json, resource
+import torch
+from poseaug_core.device import memory_kept
+
+torch.set_num_threads(1)
+
+def faults(floats):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(floats)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def all_faults():
+    for _ in range(2):
+        found = [faults(mib << 18) for mib in (1, 4, 16)]
+    return found
+
+before = all_faults()
+with memory_kept():
+    all_faults()
+print(json.dumps([before, all_faults()]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
+@pytest.mark.parametrize("name", ["", "MALLOC_TRIM_THRESHOLD_"])
+def test_after_memory_was_kept_tensors_cost_no_more_than_before(name):
+    """glibc has learnt from the first tensors to keep the memory of those to come, and may not unlearn it.
+
+    What a user has set is left: here, that everything goes back at once.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | ({name: "0", "MALLOC_MMAP_THRESHOLD_": "65536"} if name else {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout)
+    if name:
+        assert min(before) > 20 * 200 and min(after) > 20 * 200
+    else:
+        assert max(before) < 100 and max(after) < 100, done.stdout
