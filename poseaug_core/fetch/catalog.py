@@ -14,7 +14,8 @@ import platformdirs
 
 from poseaug_core.errors import UserError
 
-SITE = "http://mocap.cs.cmu.edu"
+#: Where it is; asked by SECURE first.
+SITE, SECURE = "http://mocap.cs.cmu.edu", "https://mocap.cs.cmu.edu"
 LAST_SUBJECT = 144
 #: What a trial's file measures in the mean, for estimates before the server has said it.
 MEAN_BYTES = 900_000
@@ -48,7 +49,7 @@ def cache_folder() -> Path:
 
 
 def base_url(given: str | None = None) -> str:
-    """The site: as given, else POSEAUG_CMU_URL, else the database's own. Raises UserError for no address."""
+    """The site: as given, else POSEAUG_CMU_URL, else SITE. Raises UserError for no address."""
     url = (given or os.environ.get("POSEAUG_CMU_URL") or SITE).rstrip("/")
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
         raise UserError(f"'{url}' is no address of a site; it must begin with http:// or https://, as {SITE} does.")

@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pooch
@@ -21,8 +22,8 @@ import requests
 import tomli_w
 
 from poseaug_core.errors import UserError
-from poseaug_core.fetch.catalog import ACKNOWLEDGEMENT, SITE, base_url, cache_folder
-from poseaug_core.fetch.download import Missing, ResumingDownload, broken, page_text, session
+from poseaug_core.fetch.catalog import ACKNOWLEDGEMENT, SECURE, SITE, base_url, cache_folder
+from poseaug_core.fetch.download import Missing, ResumingDownload, answers, broken, page_text, session
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.asfamc import TRIALS
 from poseaug_core.storage import make_folder, replacing
@@ -60,14 +61,16 @@ def fetch_cmu(
 ) -> Fetched:
     """The skeletons and motion of these subjects, or these trials of theirs, as ``into/NN/NN.asf`` and ``NN_MM.amc``.
 
-    into: ``cache_folder()`` where None. site: as in ``base_url``. Files that are there and are what came first are not
+    into: ``cache_folder()`` where None. site: as in ``base_url``; the database's own is asked by https where it answers
+    so, else by http, which a note says. Files that are there and are what came first are not
     asked for again; the checksums of what came first are in ``registry.txt``. progress(share, text) returns False to
     cancel. Raises UserError where the site cannot be reached or nothing is there, and Cancelled; parts are kept, and
     the next call goes on with them.
     """
-    site = base_url(site)
+    address = base_url(site)
     folder = make_folder(into or cache_folder())
     with _only_one(folder), session() as line:
+        site = _Site(address, line)
         with replacing(folder / NOTICE) as file:
             file.write_text(_TERMS)
         names, notes = _names(line, site, folder, subjects, trials, progress)
@@ -93,9 +96,29 @@ def fetch_cmu(
             new, new_bytes = new + (came > 0), new_bytes + came
             files += [folder / name] if name.endswith(".amc") else []
     if not files:
-        raise UserError(f"None of the {count} trials asked for came from {site}. The first: {notes[0]}")
+        raise UserError(f"None of the {count} trials asked for came from {site.url}. The first: {notes[0]}")
     tell(progress, 1.0, f"{len(files)} trials are in {folder}")
-    return Fetched(folder, tuple(files), new, new_bytes, (*notes, *shelf.notes))
+    return Fetched(folder, tuple(files), new, new_bytes, (*notes, *shelf.notes, *site.notes))
+
+
+class _Site:
+    """The site, asked whether it speaks https when it is first needed: what is there already needs no network."""
+
+    def __init__(self, address: str, line: requests.Session):
+        self.address, self.line = address, line
+        self.notes: list[str] = []
+
+    @cached_property
+    def url(self) -> str:
+        if self.address != SITE:  # as the user has written it
+            return self.address
+        if answers(self.line, f"{SECURE}/search.php"):
+            return SECURE
+        self.notes.append(
+            f"{SECURE} does not answer, so {SITE} was asked: nothing tells whether files were changed on their way; "
+            f"their checksums, in {REGISTRY}, can be compared with those of another fetch."
+        )
+        return SITE
 
 
 @contextmanager
@@ -110,7 +133,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def _names(
-    line: requests.Session, site: str, folder: Path, subjects: Sequence[int], trials: Sequence[int] | None, progress
+    line: requests.Session, site: _Site, folder: Path, subjects: Sequence[int], trials: Sequence[int] | None, progress
 ) -> tuple[list[str], list[str]]:
     """Files to bring, each subject's skeleton first, and what is not there, one sentence each."""
     names: list[str] = []
@@ -121,7 +144,7 @@ def _names(
         there = _listed(line, site, make_folder(folder / subject), subject)
         wanted = [f"{subject}_{trial:02d}" for trial in trials] if trials else list(there)
         if not wanted:
-            notes.append(f"{site} lists no trials of subject {subject}; name them with --trials if they are there.")
+            notes.append(f"{site.url} lists no trials of subject {subject}; name them with --trials if they are there.")
         if there:
             lost = [name for name in wanted if name not in there]
             if lost:
@@ -136,14 +159,15 @@ def _names(
     return names, notes
 
 
-def _listed(line: requests.Session, site: str, home: Path, subject: str) -> dict[str, dict]:
+def _listed(line: requests.Session, site: _Site, home: Path, subject: str) -> dict[str, dict]:
     """Trial -> what is known of it, asked once and kept in the subject's folder; {} if the site does not say."""
     try:
         return tomllib.loads((home / TRIALS).read_text("utf-8"))
     except (OSError, ValueError):
         pass
     # The site's own page of a subject; on a mirror the folder's listing.
-    for page in (f"{site}/search.php?subjectnumber={int(subject)}&motion=%25", f"{site}/subjects/{subject}/"):
+    at = site.url
+    for page in (f"{at}/search.php?subjectnumber={int(subject)}&motion=%25", f"{at}/subjects/{subject}/"):
         try:
             text = page_text(line, page)
         except requests.RequestException as error:
@@ -177,9 +201,9 @@ def trials_in(page: str, subject: str) -> dict[str, dict]:
 class _Shelf:
     """The folder of files and the record of their checksums, which pooch compares."""
 
-    def __init__(self, folder: Path, site: str, line: requests.Session):
-        self.folder, self.line = folder, line
-        self.pooch = pooch.create(folder, f"{site}/subjects/", registry={}, retry_if_failed=0)
+    def __init__(self, folder: Path, site: _Site, line: requests.Session):
+        self.folder, self.site, self.line = folder, site, line
+        self.pooch = pooch.create(folder, "", registry={}, retry_if_failed=0)
         self.notes: list[str] = []
         self._asked = False
         pooch.get_logger().setLevel("WARNING")
@@ -203,6 +227,7 @@ class _Shelf:
         if self._asked:
             time.sleep(PAUSE)
         self._asked = True
+        self.pooch.base_url = f"{self.site.url}/subjects/"
         tell(progress, 0.0, f"fetching {path.name}")
         download = ResumingDownload(path, self.line, lambda there, size: self._told(progress, path.name, there, size))
         self.pooch.registry[name] = known

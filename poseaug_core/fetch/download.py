@@ -6,18 +6,23 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import requests
+import urllib3
 
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.storage import explained, require_space
 
 #: Seconds to wait for a connection and for the next bytes.
 TIMEOUT = (10, 10)
+#: Seconds for all of a file, and for all of a page: a server may send a byte now and then for ever.
+LONGEST, LONGEST_PAGE = 1200, 60
+#: Seconds to wait for a first answer where there is another way.
+PROBE = (5, 5)
 #: How often a connection that broke off is taken up again, and seconds before that.
 ATTEMPTS, WAIT = 4, 1.0
 CHUNK = 1 << 14
@@ -53,8 +58,9 @@ class ResumingDownload:
 
     final: where the file will lie. told: called with (bytes there, bytes in all or None); False cancels.
     A part goes on by an HTTP range if the server still has the same version of the file, else it begins anew.
-    Raises UserError where the server cannot be reached, breaks off ATTEMPTS times in a row or has no such file
-    (Missing), where the disk is full, and Cancelled; the part stays in all of these cases.
+    Raises UserError where the server cannot be reached, breaks off ATTEMPTS times in a row, takes more than LONGEST
+    seconds in all or has no such file (Missing), where the disk is full, and Cancelled; the part stays in all of these
+    cases.
     """
 
     def __init__(self, final: Path, session: requests.Session, told: Callable[[int, int | None], bool]):
@@ -64,10 +70,16 @@ class ResumingDownload:
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         failed, there = 0, -1
+        self.end = time.monotonic() + LONGEST
         while True:
             try:
                 self._take(url)
                 break
+            except Late:
+                raise UserError(
+                    f"{url} did not come within {LONGEST:,} seconds, {self._there():,} bytes of it did; they are kept, "
+                    "run it again to go on."
+                ) from None
             except requests.RequestException as error:
                 # Attempts that brought something do not count: a long file over a bad line gets there.
                 failed = 1 if self._there() > there else failed + 1
@@ -116,7 +128,7 @@ class ResumingDownload:
                 self.about.write_text(json.dumps({"url": url, "size": size, "mark": "" if mark[:2] == "W/" else mark}))
             with open(self.part, "ab" if resumed else "wb") as file:
                 looked = there
-                for piece in answer.iter_content(CHUNK):
+                for piece in _pieces(answer, self.end):
                     self._require_sane(url, there + len(piece))
                     if there - looked >= OFTEN:
                         looked = there
@@ -151,16 +163,46 @@ class ResumingDownload:
 
 
 def page_text(session: requests.Session, url: str) -> str:
-    """The text of a page, its first LARGEST_PAGE bytes; '' where the server has none. Raises RequestException."""
+    """The text of a page, its first LARGEST_PAGE bytes; '' where the server has none. Raises RequestException, also
+    for a page that takes more than LONGEST_PAGE seconds."""
     with session.get(url, stream=True, timeout=TIMEOUT) as answer:
         if not answer.ok:
             return ""
         data = bytearray()
-        for piece in answer.iter_content(CHUNK):
+        for piece in _pieces(answer, time.monotonic() + LONGEST_PAGE):
             data += piece
             if len(data) >= LARGEST_PAGE:
                 break
         return data[:LARGEST_PAGE].decode("utf-8", "replace")
+
+
+class Late(requests.Timeout):
+    """Bytes came, but not all of them in time."""
+
+
+def _pieces(answer: requests.Response, end: float) -> Iterator[bytes]:
+    """What comes, as it comes; raises Late once the clock is past the end, and RequestException."""
+    try:
+        # Not iter_content: it waits for whole pieces, however slowly their bytes come.
+        while piece := answer.raw.read1(CHUNK, decode_content=True):
+            yield piece
+            if time.monotonic() > end:
+                raise Late("more time was taken than there was")
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        if isinstance(error, requests.RequestException):
+            raise
+        raise requests.ConnectionError(error) from error
+
+
+def answers(session: requests.Session, url: str) -> bool:
+    """Whether there is a page at url itself, within seconds and, of https, with a certificate that is believed."""
+    try:
+        with session.get(url, stream=True, timeout=PROBE, allow_redirects=False) as answer:
+            return answer.ok and not answer.is_redirect
+    except requests.RequestException:
+        return False
 
 
 def _goes_on(answer: requests.Response, there: int, about: dict[str, Any] | None) -> bool:
@@ -174,6 +216,8 @@ def _goes_on(answer: requests.Response, there: int, about: dict[str, Any] | None
 
 def require_file(answer: requests.Response, url: str) -> None:
     """UserError unless the answer is a file: Missing where there is none, else what the server has said."""
+    if url.startswith("https:") and not answer.url.startswith("https:"):
+        raise UserError(f"{url} leads to {answer.url}, which anybody on the way may change; {MIRROR}.")
     if answer.status_code in (404, 410):
         raise Missing(f"{url} is not there ({answer.status_code}); check the subject and the trial.")
     if answer.status_code not in (200, 206):
@@ -188,7 +232,9 @@ def broken(url: str, error: requests.RequestException, there: int = 0) -> UserEr
     """A connection that failed, as a sentence."""
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return UserError(f"{url} is no address that can be fetched; it must begin with http:// or https://.")
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, Late):
+        reason = f"not all of the page came within {LONGEST_PAGE} seconds"
+    elif isinstance(error, requests.Timeout):
         reason = f"no answer within {TIMEOUT[1]} seconds"
     elif "IncompleteRead" in str(error) or "bytes came" in str(error):
         reason = "the server closed it"

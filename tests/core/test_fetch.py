@@ -11,13 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from poseaug_core import storage
 from poseaug_core.cli import main
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.fetch import catalog, download
 from poseaug_core.fetch import cmu as cmu_module
-from poseaug_core.fetch import download
 from poseaug_core.fetch.catalog import cache_folder, estimate, subject_numbers, trial_numbers
 from poseaug_core.fetch.cmu import fetch_cmu
 from poseaug_core.readers.arrays import read_arrays
@@ -273,6 +274,70 @@ def test_a_server_that_does_not_answer_is_not_waited_for_forever(tmp_path, monke
         with pytest.raises(UserError, match=r"cannot be reached \(no answer within 0.2 seconds\)"):
             fetch_cmu([7], into=tmp_path, site=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert leftovers(tmp_path) == []
+
+
+class Drip(Endless):
+    """Each piece comes long before the connection is given up, and the last one never."""
+
+    def __init__(self, kind: str):
+        super().__init__(kind)
+        site = self
+        site.ended = threading.Event()
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("ETag", "v1")
+            self.end_headers()
+            try:
+                while not site.ended.wait(0.005):
+                    site.sent += self.wfile.write(b"x")
+                    self.wfile.flush()
+            except OSError:
+                pass
+
+        self.server.RequestHandlerClass.do_GET = do_GET
+
+    def __exit__(self, *error):
+        self.ended.set()
+        super().__exit__(*error)
+
+
+def test_a_file_that_comes_ever_so_slowly_is_left_for_the_next_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LONGEST", 0.2)
+    with Drip("text/plain") as site, pytest.raises(UserError, match="did not come within .* seconds, .* they are kept"):
+        take(site.url, tmp_path / "a.amc")
+    assert 0 < (tmp_path / "a.amc.part").stat().st_size <= site.sent < download.CHUNK
+
+
+def test_a_page_that_comes_ever_so_slowly_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LONGEST_PAGE", 0.2)
+    with Drip("text/html") as site, pytest.raises(UserError, match="not all of the page came within"):
+        fetch_cmu([7], into=tmp_path, site=site.url)
+    assert site.sent < download.CHUNK
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_the_databases_own_site_is_asked_by_https_first(site, tmp_path, monkeypatch, secure):
+    """Where it speaks no https that is said; what is there needs neither."""
+    if secure:
+        site.answers["/search.php"] = (200, "text/html", b"07_01.amc")
+    monkeypatch.setattr(cmu_module, "SECURE", site.url if secure else "https://127.0.0.1:1")
+    monkeypatch.setattr(cmu_module, "SITE", "http://127.0.0.1:1" if secure else site.url)
+    monkeypatch.setattr(catalog, "SITE", cmu_module.SITE)
+    fetched = fetch_cmu([7], [1], into=tmp_path / "a")
+    assert fetched.new == 2 and same(tmp_path / "a", site, "07/07_01.amc")
+    said = [note for note in fetched.notes if "does not answer, so" in note]
+    assert bool(said) is not secure
+    count = len(site.requests)
+    assert fetch_cmu([7], [1], into=tmp_path / "a").notes == () and len(site.requests) == count
+
+
+def test_an_https_address_that_leads_to_http_is_refused():
+    answer = requests.Response()
+    answer.status_code, answer.url = 200, "http://other/07_01.amc"
+    with pytest.raises(UserError, match="leads to http://other/07_01.amc, which anybody on the way may change"):
+        download.require_file(answer, "https://site/07_01.amc")
 
 
 def test_numbers_of_subjects_and_trials():
