@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
+from poseaug_core.bounded import read_bounded
 from poseaug_core.controls import KNOBS, Controls
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import training_defaults
 from poseaug_core.estimators.own import is_own
+from poseaug_core.paths import as_text, usable
 from poseaug_core.presets import PRESETS
 from poseaug_core.ranges import EvolutionRanges, RandomRanges
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
 
 DATA, METHOD, TRAINING, RECORD = "Data", "Method", "Training", "Recording"
+#: Version of the layout of run folders. Those without a number are of before, 1.
+FORMAT = 2
+#: Bytes of a configuration, and letters of a text in it.
+LARGEST, LONGEST_TEXT = 1 << 20, 4096
+#: Points in numbers and names: a name of 50,000 parts, a.a.a and so on, takes the library minutes.
+POINTS = 1000
 # What a setting is read with (Setting.where).
 LEARNED = (("augmentation", ("poseaug",)),)
 RATIO, EXPONENTIAL = (*LEARNED, ("feedback_form", ("ratio",))), (*LEARNED, ("feedback_form", ("exponential",)))
@@ -198,6 +208,16 @@ class Config(RandomRanges, EvolutionRanges):
     crowd_size: int = setting(
         256, "crowd", "Poses in the distributions, the probe among them.", group=RECORD, low=1, high=65536, unit="poses"
     )
+    checkpoints_kept: int = setting(
+        4, "checkpoints kept", "Checkpoints spread over the run, kept beside the latest, the one before and the best.",
+        group=RECORD, low=0, high=100,
+    )  # fmt: skip
+    on_alarm: str = setting(
+        "note", "on alarm",
+        "What happens when the training goes wrong: it is only said, it waits, it goes back to the last good checkpoint "
+        "with rates halved, or it ends.",
+        group=RECORD, choices=("note", "pause", "rollback", "stop"),
+    )  # fmt: skip
     history_limit: int = setting(
         4096,
         "history up to",
@@ -274,8 +294,10 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def absolute(spec: str) -> str:
-    """A path from the root; what is no path ('', demo:..., asset:...) as it is."""
-    return spec if not spec or spec.startswith(("demo:", "asset:")) else str(Path(spec).absolute())
+    """A path from the root; what is no path ('', demo:..., asset:...) as it is. UserError for one that is no text."""
+    if not spec or spec.startswith(("demo:", "asset:")):
+        return spec
+    return as_text(str(Path(spec).absolute()))
 
 
 def scheduled(config: Config, controls: Controls, phase: str, epoch: int) -> Controls:
@@ -298,22 +320,13 @@ def save_toml(config: Config, path: Path) -> None:
     """Write a config as TOML, knobs that follow their schedule left out."""
     values = {k: v for k, v in dataclasses.asdict(config).items() if k != "controls"}
     knobs = {k: v for k, v in dataclasses.asdict(config.controls).items() if v is not None}
-    path.write_text(tomli_w.dumps({**values, "controls": knobs}))
+    path.write_text(tomli_w.dumps({"format": FORMAT, **values, "controls": knobs}), encoding="utf-8")
 
 
 def load_toml(path: Path, **overrides) -> Config:
     """Config from TOML: ``preset`` first, the file over it, overrides over both. Raises UserError."""
-    try:
-        values = tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
-    except RecursionError:
-        raise UserError(f"{path} nests its lists too deeply to be a TOML configuration; write it again.") from None
-    except ValueError as error:  # of a number with thousands of digits
-        raise UserError(f"{path} holds a number that cannot be read ({str(error).split(';')[0]}).") from None
-    knobs = values.pop("controls", {})
-    if not isinstance(knobs, dict):
-        raise UserError(f"{path}: controls is {knobs!r}; it must be a table, [controls] with a line for each control.")
+    values, knobs = read_toml(path)
+    values.pop("format", None)  # of a run's config.toml; see run_config
     asked, own = overrides.pop("preset", None), values.pop("preset", None)
     if asked and own and asked != own:
         raise UserError(f"{path} names the preset {own!r} and --preset {asked!r}; drop --preset or take the file's.")
@@ -321,3 +334,40 @@ def load_toml(path: Path, **overrides) -> Config:
     config = make_config(preset, **{**values, **{k: v for k, v in overrides.items() if k in SETTINGS}})
     held = {**dataclasses.asdict(config.controls), **knobs, **{k: v for k, v in overrides.items() if k not in SETTINGS}}
     return replace(config, controls=checked(Controls, held))
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(settings, controls) by name as a file has them, each a number, a text, a truth or a list; nothing else of them
+    is checked. Raises UserError."""
+    usable(path)
+    try:
+        text = read_bounded(Path(path), LARGEST).decode()
+        if re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", text).count(".") > POINTS:
+            raise ValueError(f"it has more than {POINTS:,} points outside of texts")
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise UserError(f"{path} nests its lists too deeply to be a TOML configuration; write it again.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
+    except ValueError as error:  # of a number with thousands of digits, or a file that is too large
+        raise UserError(f"{path} cannot be read as a TOML configuration ({str(error).split(';')[0]}).") from None
+    knobs = values.pop("controls", {})
+    if not isinstance(knobs, dict):
+        raise UserError(f"{path}: controls is no table; it must be one, [controls] with a line for each control.")
+    for name, value in [*values.items(), *knobs.items()]:
+        _require_plain(path, name, value)
+    return values, knobs
+
+
+def _require_plain(path: Path, name: str, value: Any) -> None:
+    """UserError for what no setting is, before it is looked at, or told of, in full."""
+    if len(name) > 100:
+        raise UserError(f"{path}: a setting's name has {len(name):,} letters; 'poseaug info settings' lists them all.")
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, str) and len(part) > LONGEST_TEXT:
+            raise UserError(f"{path}: {name} is a text of {len(part):,} letters; {LONGEST_TEXT:,} are the most.")
+        if isinstance(part, int) and abs(part) >= 1 << 63:
+            raise UserError(f"{path}: {name} is a whole number beyond 9.2e18; write a smaller one.")
+        if not isinstance(part, str | int | float):
+            what = "a table" if isinstance(part, dict) else "a list of lists" if isinstance(part, list) else "a date"
+            raise UserError(f"{path}: {name} is {what}; it must be a number, text, true or false, or a list of texts.")

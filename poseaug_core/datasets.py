@@ -77,14 +77,18 @@ def _hash(*columns: Tensor) -> str:
 
 def require_same_data(found: dict[str, Any], expected: dict[str, Any], run: str) -> None:
     """UserError unless two summaries are of the same numbers; a run goes on only with what it began with."""
+    if not expected.get("sets", {}).get("source", {}).get("fingerprint"):
+        raise UserError(
+            f"{run} cannot go on: its data.json does not say what data it began with; restore that file from a copy."
+        )
     present, began = ({**summary["sets"], **_extra_of(summary)} for summary in (found, expected))
     for name, then in began.items():
         now = present.get(name)
-        if now is None or now["fingerprint"] != then["fingerprint"]:
+        if now is None or now["fingerprint"] != then.get("fingerprint"):
             has = f"{now['poses']:,} poses with other numbers" if now else "gone"
             of = then.get("name", "without 3D")
             raise UserError(
-                f"{run} began with {then['poses']:,} poses as {name} ({of}), now it is {has}; "
+                f"{run} began with {then.get('poses', 0):,} poses as {name} ({of}), now it is {has}; "
                 "put the file back, or start a new run."
             )
 

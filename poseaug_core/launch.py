@@ -10,19 +10,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from poseaug_core.config import Config, with_absolute_paths
-from poseaug_core.controls import Controls, changes
+from poseaug_core.config import Config, scheduled, with_absolute_paths
+from poseaug_core.controls import KNOBS, Controls, changes
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.health import Alarmed
 from poseaug_core.live import Live, Status
+
+#: What a rollback halves.
+RATES = ("lr_augmentor", "lr_discriminator", "lr_estimator")
 
 
 def train(
-    config: Config | None, folder: str | Path, live: Live, resume: bool = False, replay: str | Path | None = None
+    config: Config | None,
+    folder: str | Path,
+    live: Live,
+    resume: bool = False,
+    replay: str | Path | None = None,
+    checkpoint: str = "latest",
 ):
     """Train config in a new run folder, or go on with the run in ``folder``; the Run, None if stopped before it began.
 
     A resumed run keeps its own config and goes on with the controls of its checkpoint; what was turned after it
     comes again at its steps. With a config, what live's controls changed since the run's last counts instead.
+    checkpoint: the one to resume from. An alarm (health.py) may end the training, or take it back to its last good
+    checkpoint with halved rates, as config.on_alarm says; with a config that of it counts.
     replay: a run whose changes of controls are repeated at their steps, on the same data and config (config None).
     live tells how it goes and how it ended. What fails is reported as 'failed', with the
     traceback in the run folder unless it is the user's to mend, and raised again.
@@ -40,8 +51,10 @@ def train(
         return not live.stopping
 
     try:
+        unbegun = False
         if resume:
             run = Run.open(folder)
+            unbegun = run.unbegun  # killed before its first checkpoint: it begins from the start
         else:
             require_new_folder(folder)  # before minutes of loading
             config = config and with_absolute_paths(config)
@@ -57,20 +70,33 @@ def train(
 
         if replay:
             require_same_data(data.summary(), model.data, str(model.path))
-        trainer = Trainer(began, data, not resume, progress)
+        if resume and config is not None:
+            began = replace(began, on_alarm=config.on_alarm)
+        trainer = Trainer(began, data, not resume or unbegun, progress)
         if resume:
             require_same_data(data.summary(), run.data, str(folder))
             before = run.controls()
-            run, *_ = Run.resume(folder, load=trainer.load_state)
+            if unbegun:
+                run = Run.restart(folder, lambda run: trainer.save(run, "latest"))
+            else:
+                run, *_ = Run.resume(folder, checkpoint, load=trainer.load_state)
+            live.note(*run.damage)
             turned = {} if config is None else {name: new for name, _, new in changes(before, live.controls)}
             live.steer(replace(trainer.steered, **turned))
             run.drop_pending(set(turned))
         else:
-            run = Run.create(folder, config, data.summary())
-            _begin(run, trainer, model.control_log() if replay else [])
+            pending = model.control_log() if replay else []
+            if replay:
+                live.note(*model.damage)
+            run = Run.create(folder, config, data.summary(), lambda run: _begin(run, trainer, pending))
         with memory_kept():
-            trainer.run(Following(live, run.pending(), trainer.position.step), run)
-        return run
+            tried: dict[int, int] = {}
+            while True:
+                try:
+                    trainer.run(Following(live, run.pending(), trainer.position.step), run)
+                    return run
+                except Alarmed as alarmed:
+                    run = roll_back(run, trainer, live, alarmed, tried)
     except Cancelled:
         live.report(replace(live.status, state="stopped", message="stopped before the first iteration"))
         return None
@@ -80,6 +106,40 @@ def train(
     finally:
         if run is not None:
             run.close()
+
+
+#: Times that a run goes back to one checkpoint, and in all, before it ends.
+ONCE_MORE, OFTEN = 2, 8
+
+
+def roll_back(run, trainer, live: Live, alarmed: Alarmed, tried: dict[int, int]):
+    """The run, gone back to its last good checkpoint, its rates halved from there on.
+
+    Weights, optimisers, pools and random numbers are the checkpoint's; what was recorded after it is dropped. The rates
+    are turned as a user would turn them, so that a replay of the run gives the same bits. tried: how often each
+    checkpoint, by its step, was gone back to. Raises alarmed where that is not wanted or of no use any more.
+    """
+    from poseaug_core.runs import Run
+
+    alarm = alarmed.alarm
+    good = run.good_checkpoints(alarm.step) if alarm.action == "rolled back" else []
+    name = next((name for name in good if tried.get(run.step_of(name), 0) < ONCE_MORE), None)
+    if name is None or sum(tried.values()) >= OFTEN or live.stopping:
+        raise alarmed
+    held, step = live.controls, run.step_of(name)
+    tried[step] = tried.get(step, 0) + 1
+    run.close()
+    run, *_ = Run.resume(run.path, name, load=trainer.load_state)
+    at = trainer.position
+    now = scheduled(trainer.config, held, at.phase, at.epoch)
+    rates = {field: getattr(now, field) / 2 for field in RATES if getattr(now, field)}
+    rates = {field: max(rate, KNOBS[field].low) for field, rate in rates.items()}
+    live.steer(replace(held, **rates))
+    run.drop_pending(set(rates))
+    told = f"{alarm.text} It went back to step {step:,} and goes on with rates halved."
+    trainer.alarms = (*trainer.alarms[:-1], replace(alarm, text=told))
+    live.report(replace(live.status, message=told, alarms=trainer.alarms))
+    return run
 
 
 def _message(error: Exception, run) -> str:
@@ -98,13 +158,9 @@ def _message(error: Exception, run) -> str:
 
 
 def _begin(run, trainer, pending: list[dict[str, Any]]) -> None:
-    """What lets a run be resumed whenever it is killed; where it cannot be written there is no run."""
-    try:
-        run.plan(pending)
-        trainer.save(run, "latest")
-    except BaseException:
-        run.discard()
-        raise
+    """What lets a run be resumed whenever it is killed."""
+    run.plan(pending)
+    trainer.save(run, "latest")
 
 
 class Following:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 
 from poseaug_core.controls import Controls
+from poseaug_core.health import Alarm
 from poseaug_core.snapshot import Snapshot
 
 #: Who can learn alone, by the name of its control: learn_augmentor and so on.
@@ -30,6 +31,7 @@ class Status:
     ('pretrain', 'warm-up', 'augment', 'estimate augmented', 'estimate real', 'estimate mixed', 'evaluate').
     rate: iterations a second. eta: seconds left, None while unknown. done: share of 'preparing', 0..1.
     message: while preparing what is done, in a failure its reason, else what is worth knowing of the run, or ''.
+    alarms: of this training so far, the oldest first.
     controls: those the last step used. run: the run folder. memory: bytes held on the device or by the process.
     """
 
@@ -48,18 +50,22 @@ class Status:
     memory: int = 0
     controls: Controls | None = None
     run: str = ""
+    alarms: tuple[Alarm, ...] = ()
 
 
 class Live:
     """See the module. Methods of the watcher: controls, steer, pause, resume, allow, stop, take, status,
     wait. Methods of the trainer: turn, more, report, wanted, publish."""
 
-    def __init__(self, controls: Controls | None = None):
+    def __init__(self, controls: Controls | None = None, attended: bool = False):
+        """attended: whether somebody is there who can let a paused training go on."""
+        self.attended = attended
         self._changed = threading.Condition()
         self._controls = controls or Controls()
         self._status = Status()
         self._snapshot: Snapshot | None = None
         self._wanted = False
+        self._notes: tuple[str, ...] = ()
         self._allowed: float = float("inf")  # steps that may still be taken before pausing
         self._only: str | None = None  # the one network that learns in these steps
         self._stop = False
@@ -111,6 +117,11 @@ class Live:
     def status(self) -> Status:
         return self._status
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told once, in sentences, the latest last."""
+        return self._notes
+
     def wait(self, *states: str, timeout: float | None = None) -> bool:
         """Block until the status is one of states (for tests and the command line)."""
         with self._changed:
@@ -149,6 +160,11 @@ class Live:
         with self._changed:
             self._status = status
             self._changed.notify_all()
+
+    def note(self, *sentences: str) -> None:
+        """Have something told to whoever watches, once."""
+        with self._changed:
+            self._notes = tuple(dict.fromkeys((*self._notes, *sentences)))
 
     @property
     def wanted(self) -> bool:

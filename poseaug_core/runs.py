@@ -5,34 +5,45 @@ data.json           what it is trained and evaluated on, with a fingerprint
 controls.jsonl      every change of a control: {step, field, old, new}
 replay.jsonl        changes still to come, in the same form: of a run replayed, or dropped by a resume
 metrics.jsonl       {step, kind, values}: kind 'scalars' or 'evaluation'
+alarms.jsonl        what went wrong: {kind, step, value, limit, text, action}
 history.db          every recorded snapshot
-checkpoints/        NAME.safetensors, each whole: latest, best_source, and pretrained, the end of pre-training
+checkpoints/        NAME.safetensors, each whole: latest, previous, the one before it, step-..., spread over the run,
+                    best_source, and pretrained, the end of pre-training
 failure.txt         the traceback of a run that failed
+.lock               held by whoever writes the run; says nothing
+
+Any of it may be damaged, of another version, or made up: what is not as it should be is told (Run.damage) and left out,
+and the rest is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poseaug_core.checkpoints import read_checkpoint, read_meta, write_checkpoint
-from poseaug_core.config import Config, load_toml, save_toml
+from poseaug_core.checkpoints import LATEST, make_latest, put_by, read_checkpoint, read_meta, write_checkpoint
+from poseaug_core.config import FORMAT, Config, save_toml
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
+from poseaug_core.health import Alarm
 from poseaug_core.history import History
 from poseaug_core.history_hdf5 import SUPERSEDED
 from poseaug_core.journal import Journal, finite_or_none
+from poseaug_core.journal_rows import control_row, metrics_row
+from poseaug_core.locks import Lock
+from poseaug_core.mounts import network_file_system
+from poseaug_core.run_config import read_run_config
+from poseaug_core.run_data import read_data
+from poseaug_core.run_folder import end_of, is_locked, remove_abandoned, require_new_folder, take_lock
 from poseaug_core.snapshot import Snapshot
-from poseaug_core.storage import explained, replacing, require_space
+from poseaug_core.storage import explained, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +51,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Changes = list[tuple[str, object, object]]
+#: How the lines of a journal begin and end that this program writes.
+ROW, ROW_OF_VALUES = (b'{"step": ', b"}"), (b'{"step": ', b"}}")
 
 
 class Run:
@@ -49,37 +62,70 @@ class Run:
     writes through the same or another Run of the folder, also from another process.
     """
 
-    def __init__(self, path: Path, config: Config, data: dict[str, Any]):
+    def __init__(self, path: Path, config: Config, data: dict[str, Any], notes: tuple[str, ...] = ()):
         self.path, self.config, self.data = path, config, data
-        self.history = History(path / "history.db", config.history_limit * 1e6)
-        self._controls = Journal(path / "controls.jsonl")
-        self._metrics = Journal(path / "metrics.jsonl")
-        self._replay = Journal(path / "replay.jsonl")
-        self._lock = None
-        self.notes: list[str] = []  # what is to be told of the run's files, in sentences
+        self.history = History(path / "history.db", config.history_limit * 1e6, bool(network_file_system(path)))
+        self._controls = Journal(path / "controls.jsonl", control_row, "those changes of controls are not known", ROW)
+        self._metrics = Journal(path / "metrics.jsonl", metrics_row, "their numbers are missing", ROW_OF_VALUES)
+        self._replay = Journal(path / "replay.jsonl", control_row, "those changes of controls will not come", ROW)
+        self._lock: Lock | None = None
+        self._unread: tuple[str, ...] = ()  # settings of a later version
+        self.notes: list[str] = list(notes)  # what is to be told of the run's files, in sentences; see damage
 
     @classmethod
-    def create(cls, path: str | Path, config: Config, data_summary: dict[str, Any]) -> Run:
-        """A new run in a new or empty folder, whole or not there at all. Raises UserError."""
+    def create(
+        cls,
+        path: str | Path,
+        config: Config,
+        data_summary: dict[str, Any],
+        begin: Callable[[Run], None] | None = None,
+    ) -> Run:
+        """A new run in a new or empty folder, whole or not there at all. Raises UserError.
+
+        begin(run): writes what the run needs to go on from, its first checkpoint above all. The folder gets its name
+        after that, so that no kill leaves one that cannot be resumed.
+        """
         path = Path(path).absolute()
         require_new_folder(path)
-        part = None
+        path = path.resolve() if path.is_symlink() else path  # the run takes the place that a link leads to
+        part = run = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(path)
             part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+            run = cls(part, config, data_summary)
+            run._take_lock()
             part.chmod(0o755)
             save_toml(config, part / "config.toml")
-            (part / "data.json").write_text(json.dumps(data_summary, indent=2) + "\n")
+            (part / "data.json").write_text(json.dumps({"format": FORMAT, **data_summary}, indent=2) + "\n")
             (part / "controls.jsonl").touch()
             (part / "metrics.jsonl").touch()
             (part / "checkpoints").mkdir()
-            os.rename(part, path)
+            run._open_to_write()
+            if begin is not None:
+                begin(run)
+            return run._named(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(part), str(path))) from error
         except OSError as error:
             raise explained(path, error) from error
         finally:
             if part is not None and part.exists():
+                if run is not None:
+                    run.close()
                 shutil.rmtree(part)
-        return cls(path, config, data_summary)._open_to_write()
+
+    def _named(self, path: Path) -> Run:
+        """The run under its own name, with the lock that was held under the other one."""
+        self._controls.close()
+        self._metrics.close()
+        self.history.close()
+        if os.name == "nt":  # where no folder moves that has an open file in it
+            self.close()
+        os.rename(self.path, path)
+        named = Run(path, self.config, self.data)
+        named._lock, self._lock = self._lock, None
+        return named._open_to_write()
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -90,11 +136,11 @@ class Run:
         missing = [name for name in ("config.toml", "data.json") if not (path / name).is_file()]
         if missing:
             raise UserError(f"{path} is no run, {' and '.join(missing)} missing; name a folder that training has made.")
-        try:
-            data = json.loads((path / "data.json").read_text())
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path / 'data.json'} is damaged ({error}); restore it from a copy.") from error
-        return cls(path, load_toml(path / "config.toml"), data)
+        found = read_run_config(path / "config.toml")
+        data, told = read_data(path / "data.json")
+        run = cls(path, found.config, data, (*found.notes, *told))
+        run._unread = found.unread
+        return run
 
     @classmethod
     def resume(
@@ -109,6 +155,7 @@ class Run:
         resume. Raises UserError, also while another process still writes the run; the folder is then as it was.
         """
         run = cls.open(path)
+        run._require_understood()
         tensors, meta = run.load_checkpoint(name)
         run._take_lock()
         try:
@@ -127,43 +174,66 @@ class Run:
                 run._controls.keeping(lambda row: row["step"] < step),
                 run._metrics.keeping(lambda row: row["step"] < (owed if row["kind"] == "evaluation" else step + 1)),
             ):
+                lost = [sentence for journal in run._journals for sentence in journal.damage]
+                run.notes += [f"{sentence} What was damaged is dropped." for sentence in lost]
                 run.notes += run.history.keep(step)
                 run.plan(pending, step)
+            make_latest(run.path / "checkpoints", name, step)
             (run.path / "failure.txt").unlink(missing_ok=True)
             return run._open_to_write(), tensors, meta
+        except OSError as error:
+            run.close()
+            raise explained(run.path, error) from error
         except BaseException:
             run.close()
             raise
+
+    @classmethod
+    def restart(cls, path: str | Path, begin: Callable[[Run], None]) -> Run:
+        """A run that was killed before its first checkpoint (see unbegun), to begin from the start; begin: see create.
+
+        Raises UserError, also while another process writes the run.
+        """
+        run = cls.open(path)
+        run._require_understood()
+        run._take_lock()
+        try:
+            if not run.unbegun:
+                raise UserError(f"{run.path} has been begun by another process meanwhile; resume it.")
+            (run.path / "checkpoints").mkdir(exist_ok=True)
+            run._open_to_write()
+            begin(run)
+            run.notes.append(f"{run.path} was ended before its first checkpoint, so it begins from the start.")
+            return run
+        except OSError as error:
+            run.close()
+            raise explained(run.path, error) from error
+        except BaseException:
+            run.close()
+            raise
+
+    @property
+    def unbegun(self) -> bool:
+        """Whether nothing was trained yet: there is no checkpoint, and nothing that was recorded."""
+        written = self.checkpoints() or self.control_log() or self.metrics()[0]
+        return not written and self.snapshot_count == 0 and self.failure() is None
+
+    def _require_understood(self) -> None:
+        if self._unread:
+            raise UserError(
+                f"{self.path} is of a later version of this program and has settings that this one does not know "
+                f"({', '.join(self._unread[:5])}); resume it with that version."
+            )
 
     def _take_lock(self) -> None:
         """Be the only writer; the system frees the lock also when a process is killed."""
         if self._lock is not None:
             return
-        try:
-            self._lock = open(self.path / "config.toml", "rb")
-            for wait in (0.02, 0.1, None):  # whoever asks being_written() holds the lock for a moment
-                try:
-                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return
-                except BlockingIOError:
-                    if wait is not None:
-                        time.sleep(wait)
-            self._lock.close()
-            self._lock = None
-            raise UserError(f"{self.path} is being trained by another process; stop that one first.")
-        except OSError as error:
-            raise explained(self.path, error) from error
+        self._lock = take_lock(self.path)
 
     def being_written(self) -> bool:
         """Whether a trainer, of any process, writes the run at this moment; changes nothing."""
-        try:
-            with open(self.path / "config.toml", "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return is_locked(self.path)
 
     def _open_to_write(self) -> Run:
         self._take_lock()
@@ -190,15 +260,19 @@ class Run:
         if fields:
             self.plan([row for row in self.pending() if row["field"] not in fields])
 
-    def discard(self) -> None:
-        """Remove a run that could not begin, with its folder."""
-        self.close()
-        shutil.rmtree(self.path)
-
     def log_metrics(self, step: int, values: dict[str, float], kind: str) -> None:
         """Numbers after ``step`` iterations; kind 'scalars' or 'evaluation'. Non-finite ones are kept as null."""
         values = {name: finite_or_none(value) for name, value in values.items()}
         self._metrics.append({"step": step, "kind": kind, "values": values})
+
+    def log_alarm(self, alarm: Alarm) -> None:
+        """Keep an alarm in alarms.jsonl; it stays there also where a rollback drops what came before it."""
+        self._alarms.open()
+        try:
+            self._alarms.append({**dataclasses.asdict(alarm), "value": finite_or_none(alarm.value),
+                                 "limit": finite_or_none(alarm.limit)})  # fmt: skip
+        finally:
+            self._alarms.close()
 
     def append(self, snapshot: Snapshot) -> None:
         """Record a snapshot in the history."""
@@ -210,6 +284,8 @@ class Run:
         meta: JSON-able, with 'step', the iterations done.
         """
         assert "step" in meta, "a checkpoint without its step cannot be resumed"
+        if name == LATEST:
+            put_by(self.path / "checkpoints", self.config.checkpoints_kept)
         return write_checkpoint(self._checkpoint(name), tensors, meta)
 
     def save_failure(self, traceback: str) -> Path:
@@ -225,10 +301,31 @@ class Run:
         self._metrics.close()
         self.history.close()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.free()
             self._lock = None
 
     # reading
+
+    @property
+    def damage(self) -> list[str]:
+        """What is to be known of the run's files, each once: what is damaged, dropped, or of another version."""
+        told = list(self.notes)
+        for journal in self._journals:
+            try:
+                if not journal.looked_at:
+                    journal.read()
+                told += journal.damage
+            except UserError as error:
+                told.append(str(error))
+        try:
+            told += self.history.notes
+        except UserError as error:
+            told.append(str(error))
+        return list(dict.fromkeys(told))
+
+    @property
+    def _journals(self) -> tuple[Journal, ...]:
+        return self._controls, self._metrics, self._replay
 
     def read(self, k: int) -> Snapshot:
         """Recorded snapshot k, negative from the end; IndexError where there is none."""
@@ -257,6 +354,28 @@ class Run:
         kind: only rows of this one; a long run has a thousand 'scalars' for each 'evaluation'.
         """
         return self._metrics.read(since, json.dumps({"kind": kind})[1:-1].encode() if kind else b"")
+
+    def alarms(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """(alarms {kind, step, value, limit, text, action}, where to go on): as metrics()."""
+        return self._alarms.read(since)
+
+    def step_of(self, name: str) -> int:
+        """Iterations done at a checkpoint. Raises UserError."""
+        return int(read_meta(self._checkpoint(name))["step"])
+
+    def good_checkpoints(self, before: int) -> list[str]:
+        """Names of the checkpoints of up to a step that were made while nothing was wrong, the newest first."""
+        found = {}
+        for name in self.checkpoints():
+            try:
+                meta = read_meta(self._checkpoint(name))
+                if int(meta["step"]) <= before and not meta.get("alarms") and "position" in meta:
+                    found[name] = int(meta["step"])
+            except (UserError, KeyError, TypeError, ValueError):
+                continue
+        order = (LATEST, "previous")
+        rank = lambda name: (-found[name], order.index(name) if name in order else len(order))  # noqa: E731
+        return sorted(found, key=rank)
 
     def control_log(self) -> list[dict[str, Any]]:
         """Every change of a control so far: {step, field, old, new}."""
@@ -295,26 +414,11 @@ class Run:
         return meta.get("position", {}).get("phase") == "done" and not meta.get("owed")
 
     def failure(self) -> str | None:
-        """The traceback of a failed run, None for others."""
-        path = self.path / "failure.txt"
-        return path.read_text() if path.is_file() else None
+        """The traceback of a failed run, None for others; the end of a long one."""
+        return end_of(self.path / "failure.txt")
 
     def _checkpoint(self, name: str) -> Path:
         return self.path / "checkpoints" / f"{name}.safetensors"
-
-
-def require_new_folder(path: str | Path) -> None:
-    """UserError unless a run can be made in path: a new or empty folder, on a disk that has a megabyte free."""
-    path = Path(path).absolute()
-    try:
-        if path.is_dir() and any(path.iterdir()):
-            what = "a run already" if (path / "config.toml").exists() else "other files"
-            raise UserError(f"{path} has {what} in it; name a new folder, or resume the run in it with --resume.")
-    except PermissionError as error:
-        raise explained(path, error) from error
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; name a new folder for the run.")
-    require_space(path, 1 << 20)
 
 
 def applied(controls: Controls, log: list[dict[str, Any]]) -> Controls:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from poseaug_core.config import Config
 from poseaug_core.controls import KNOBS
 from poseaug_core.live import Status
+from poseaug_core.run_data import training_poses
 from poseaug_core.schedule import Schedule
 from poseaug_studio.metric_series import MetricSeries
 
@@ -66,9 +67,12 @@ class History:
     def update(self, run) -> bool:
         """Whether the run has snapshots or control changes that were not known."""
         steps = run.steps(len(self.steps)).tolist()
-        log, self.next_change = run.control_changes(self.next_change)
+        before = self.next_change
+        log, self.next_change = run.control_changes(before)
+        if self.next_change < before:
+            self.log, self._marks = [], None
         if not self.spans:
-            self.spans = phases(run.config, run.data["sets"]["source"]["poses"])
+            self.spans = phases(run.config, training_poses(run.data))
         self.steps.extend(steps)
         if log:
             if self.log and log[0]["step"] < self.log[-1]["step"]:
@@ -146,7 +150,9 @@ def describe(found: dict[str, float]) -> str:
 
 
 def phases(config: Config, poses: int) -> list[Span]:
-    """Pre-training, warm-up and PoseAug over the steps of a run on so many training poses."""
+    """Pre-training, warm-up and PoseAug over the steps of a run on so many training poses; [] where that is unknown."""
+    if poses < 1:
+        return []
     plan, step, spans = Schedule(config, poses), 0, []
     for phase, epochs in (("pretrain", plan.pretrain_epochs), ("poseaug", config.epochs)):
         for epoch in range(epochs):

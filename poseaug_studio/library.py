@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
-from poseaug_core.config import SETTINGS, Config, load_toml
+from poseaug_core.bounded import open_file
+from poseaug_core.config import SETTINGS, Config
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS
+from poseaug_core.journal_rows import Damaged, metrics_row, parsed
+from poseaug_core.run_config import read_run_config
+from poseaug_core.run_data import training_poses
 from poseaug_studio.history import phases
 
 KEY, KEPT = "recent", 12
+#: Bytes at the end of the metrics among which the last evaluation is looked for.
+LOOKED_AT = 200_000
 
 
 def runs_folder() -> Path:
@@ -95,7 +101,7 @@ def state_of(folder: Path) -> str:
         if "latest" not in run.checkpoints():
             return f"{word} at the start"
         step = read_meta(run.path / "checkpoints" / "latest.safetensors")["step"]
-        end = phases(run.config, run.data["sets"]["source"]["poses"])[-1].stop
+        end = phases(run.config, training_poses(run.data))[-1].stop
         return f"{word} at {100 * step / end:.0f} %"
     except (UserError, OSError, KeyError, IndexError, TypeError, ValueError):
         return ""
@@ -110,18 +116,17 @@ def last_errors(metrics: Path) -> dict[str, float]:
     """MPJPE by set (protocol poseaug16) at the last evaluation; looks at the end of the file only."""
     end = "/poseaug16/mpjpe"
     try:
-        with open(metrics, "rb") as file:
-            file.seek(max(0, metrics.stat().st_size - 200_000))
-            lines = file.read().splitlines()
+        with open_file(metrics) as file:
+            file.seek(max(0, metrics.stat().st_size - LOOKED_AT))
+            lines = file.read(LOOKED_AT).splitlines()
     except OSError:
         return {}
     for line in reversed(lines):
-        try:
-            row = json.loads(line)
-            if row.get("kind") == "evaluation":
-                return {name.removesuffix(end): value for name, value in row["values"].items() if name.endswith(end)}
-        except (ValueError, KeyError, AttributeError):
-            continue
+        with suppress(Damaged):
+            row = metrics_row(parsed(line))
+            if row["kind"] == "evaluation":
+                found = {name.removesuffix(end): value for name, value in row["values"].items() if name.endswith(end)}
+                return {name: value for name, value in found.items() if value is not None}
     return {}
 
 
@@ -188,7 +193,7 @@ def known_run(folder: Path) -> Known | None:
     """None for a run whose settings this version cannot read."""
     metrics = folder / "metrics.jsonl"
     try:
-        config = load_toml(folder / "config.toml")
+        config = read_run_config(folder / "config.toml").config
         changed = (metrics if metrics.exists() else folder).stat().st_mtime
     except (UserError, OSError):
         return None

@@ -122,10 +122,15 @@ def _run(path: str) -> dict[str, Any]:
         "control changes": len(run.control_log()),
         "checkpoints": run.checkpoints(),
         "data": {
-            name: ", ".join([s["name"], *(counted(s[of], of) for of in ("poses", "subjects", "clips", "views"))])
+            name: ", ".join(
+                [
+                    s.get("name", name),
+                    *(counted(s[of], of) for of in ("poses", "subjects", "clips", "views") if of in s),
+                ]
+            )
             for name, s in run.data.get("sets", {}).items()
         },
-        "notes": [*run.data.get("notes", []), *filter(None, [run.superseded])],
+        "notes": [*run.data.get("notes", []), *run.damage, *filter(None, [run.superseded])],
         "evaluation": evaluations[-1]["values"] if evaluations else {},
         "failure": (run.failure() or "none").strip().split("\n")[-1],
     }

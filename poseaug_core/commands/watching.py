@@ -26,7 +26,7 @@ def watch(live: Live, worker: threading.Thread, folder: Path) -> None:
     else:
         _lines(live, worker, errors, console)
     worker.join()
-    errors.tell_notes(console, live.status)
+    errors.tell_notes(console, live)
 
 
 def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console) -> None:
@@ -36,7 +36,7 @@ def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console
         while worker.is_alive():
             live.wait(*ENDED, timeout=LOOK)
             status = live.status
-            errors.tell_notes(bars.console, status)
+            errors.tell_notes(bars.console, live)
             total, done = (status.steps, status.step) if status.steps else (1.0, status.done)
             bars.update(task, total=total, completed=done, description=headline(status), facts=facts(status, errors))
             worker.join(LOOK if status.state in ENDED else 0)
@@ -47,7 +47,7 @@ def _lines(live: Live, worker: threading.Thread, errors: _Errors, console: Conso
     while worker.is_alive():
         live.wait(*ENDED, timeout=LOOK)
         status, now = live.status, time.monotonic()
-        errors.tell_notes(console, status)
+        errors.tell_notes(console, live)
         if status.state in ENDED:
             worker.join()
         elif now - told > (SOON if headline(status) != before else LATE):
@@ -86,11 +86,16 @@ class _Errors:
         self.folder, self.run, self.since = folder, None, 0
         self.latest: dict[str, float] = {}
         self.told = False
+        self.notes = 0  # of live's, told already
         self.message = ""
 
-    def tell_notes(self, console: Console, status: Status) -> None:
+    def tell_notes(self, console: Console, live: Live) -> None:
         """Once, as soon as there is a run: what was found and decided while its data were read; what is worth knowing
         while it runs, as soon as it is said."""
+        status, notes = live.status, live.notes
+        for note in notes[self.notes :]:
+            console.print(note, highlight=False, soft_wrap=True, markup=False)
+        self.notes = len(notes)
         if status.state == "running" and status.message not in ("", self.message):
             self.message = status.message
             console.print(self.message, highlight=False, soft_wrap=True, markup=False)

@@ -14,6 +14,7 @@ from poseaug_core.checkpoints import read_meta
 from poseaug_core.config import Config
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own
+from poseaug_core.run_data import training_poses
 from poseaug_core.runs import Run
 from poseaug_core.schedule import Schedule
 from poseaug_core.storage import replacing
@@ -98,7 +99,9 @@ def _at_the_end(path: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def iterations_of(run: Run) -> int:
     """Iterations of the whole run if every augmented pair is kept."""
-    poses = run.data["sets"]["source"]["poses"]
+    poses = training_poses(run.data)
+    if not poses:
+        raise UserError(f"{run.path / 'data.json'} is damaged; restore it from a copy, or move the folder away.")
     schedule = Schedule(run.config, poses)
     return schedule.left(schedule.start(), poses)
 
