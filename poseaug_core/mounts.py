@@ -10,8 +10,9 @@ from pathlib import Path
 NETWORK = {
     "9p", "afs", "beegfs", "beegfs_nodev", "ceph", "cifs", "coda", "davfs", "fuse.beegfs", "fuse.ceph",
     "fuse.ceph-fuse", "fuse.davfs2", "fuse.gcsfuse", "fuse.glusterfs", "fuse.goofys", "fuse.juicefs", "fuse.mfs",
-    "fuse.moosefs", "fuse.rclone", "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
-    "ocfs2", "gfs2", "orangefs", "panfs", "pvfs2", "smb", "smb2", "smb3", "smbfs", "virtiofs", "wekafs",
+    "fuse.moosefs", "fuse.rclone", "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre",
+    "ncpfs", "nfs", "nfs4", "ocfs2", "gfs2", "orangefs", "panfs", "pvfs2", "smb", "smb2", "smb3",
+    "smbfs", "virtiofs", "wekafs",
 }  # fmt: skip
 MOUNTS = Path("/proc/self/mountinfo")
 

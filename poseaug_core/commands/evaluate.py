@@ -48,7 +48,10 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
     from poseaug_core.runs import Run
     from poseaug_core.trained import open_estimator
 
-    settings = Run.open(run).config if (Path(run) / "config.toml").is_file() else Config()
+    opened = Run.open(run) if (Path(run) / "config.toml").is_file() else None
+    settings = Config() if opened is None else opened.config
+    for sentence in [] if opened is None else opened.damage:
+        click.echo(sentence, err=True)
     rig, data_seed = rig or settings.rig, settings.data_seed if data_seed is None else data_seed
     device = choose_device(device)
     trained = open_estimator(run, own, device)

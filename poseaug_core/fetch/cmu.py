@@ -6,7 +6,6 @@ many trials at once; all of it is one archive on its FAQ page.
 
 from __future__ import annotations
 
-import fcntl
 import html
 import re
 import time
@@ -24,9 +23,10 @@ import tomli_w
 from poseaug_core.errors import UserError
 from poseaug_core.fetch.catalog import ACKNOWLEDGEMENT, SECURE, SITE, base_url, cache_folder
 from poseaug_core.fetch.download import Missing, ResumingDownload, answers, broken, page_text, session
+from poseaug_core.locks import Lock
 from poseaug_core.motion.clip import Progress, tell
 from poseaug_core.readers.asfamc import TRIALS
-from poseaug_core.storage import make_folder, replacing
+from poseaug_core.storage import explained, make_folder, replacing
 
 #: Seconds between two requests, and trials in one go.
 PAUSE, MOST = 0.5, 300
@@ -124,12 +124,17 @@ class _Site:
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Two fetches into one folder would write the same parts."""
-    with open(folder / ".lock", "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another fetch is writing to {folder}; wait for it or choose another folder.") from None
+    lock = Lock(folder / ".lock")
+    try:
+        taken = lock.take()
+    except OSError as error:
+        raise explained(lock.path, error) from error
+    if not taken:
+        raise UserError(f"Another fetch is writing to {folder}; wait for it or choose another folder.")
+    try:
         yield
+    finally:
+        lock.free()
 
 
 def _names(

@@ -25,6 +25,9 @@ RETRIES = 5
 LOOK, PATIENCE = 1.0, 2.0
 #: Bytes of Ray's store for objects passed between processes: here nothing passes but settings.
 STORE = 100 << 20
+#: With 0 all of a Ray that is started here listens on the loopback alone, whatever the system; its setting for an
+#: address of the machine does not do that. Whoever reaches its ports can have it run anything.
+CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def train_on_ray(
@@ -35,7 +38,19 @@ def train_on_ray(
     Raises UserError where Ray is missing or the cluster cannot be reached, Cancelled where progress says stop: then
     the runs in training stop after their step.
     """
-    ray = _ray()
+    ray = started(address, workers)
+    try:
+        return _train(ray, todo, folder, progress, program)
+    finally:
+        ray.shutdown()
+
+
+def started(address: str, workers: int):
+    """Ray, connected to the cluster at an address, or where there is none started here, for this machine alone.
+
+    Raises UserError where Ray is missing or the cluster cannot be reached.
+    """
+    ray = _ray(address)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -47,15 +62,14 @@ def train_on_ray(
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address!r} was not reached" if address else "Ray did not start"
         raise UserError(f"{where} ({str(error).splitlines()[0]}); check the address, or use --engine process.")
-    try:
-        return _train(ray, todo, folder, progress, program)
-    finally:
-        ray.shutdown()
+    return ray
 
 
-def _ray():
+def _ray(address: str):
     # Before ray is loaded: it would report its use to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not address:
+        os.environ.setdefault(CLUSTERS, "0")
     try:
         import ray
     except ImportError:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from poseaug_core.config import Config, save_toml, with_absolute_paths
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.launch import train
 from poseaug_core.live import Live, Status
+from poseaug_core.locks import Lock
 from poseaug_core.runs import Run
 from poseaug_core.storage import explained, make_folder, replacing
 from poseaug_core.sweep.identity import FILES
@@ -59,19 +58,17 @@ def _held(path: Path) -> Iterator[None]:
 
     The system frees the lock when a process is killed; the file is taken away by whoever held it to the end.
     """
-    place = make_folder(path.parent) / f".{path.name}.lock"
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(place, "a"))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(file.fileno()), os.stat(place)):
-                raise FileNotFoundError
-        except (BlockingIOError, FileNotFoundError):  # held, or held until a moment ago and taken away
-            raise Busy(f"{path} is being trained by another process; wait for it or stop it.") from None
-        except OSError as error:
-            raise explained(place, error) from error
-        stack.callback(place.unlink, missing_ok=True)
+    lock = Lock(make_folder(path.parent) / f".{path.name}.lock")
+    try:
+        taken = lock.take()
+    except OSError as error:
+        raise explained(lock.path, error) from error
+    if not taken:
+        raise Busy(f"{path} is being trained by another process; wait for it or stop it.")
+    try:
         yield
+    finally:
+        lock.free(remove=True)
 
 
 def _finish(job: Job, path: Path, config: Config, told: Told, program: str) -> None:
