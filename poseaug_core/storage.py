@@ -45,7 +45,9 @@ def explained(path: Path, error: Exception) -> UserError:
         word in str(error) for word in ("No space left", "errno = 28,", "os error 28", "errno = 122,", "os error 122")
     ):
         return _full(path)
-    if getattr(error, "errno", None) == errno.EFBIG:
+    if getattr(error, "errno", None) == errno.EFBIG or any(
+        word in str(error) for word in ("File too large", "errno = 27,", "os error 27")
+    ):
         return UserError(
             f"{path} cannot be written: it would be larger than a file may be here{_limit()}; raise that limit (ulimit "
             "-f) or choose a folder on another disk."

@@ -22,19 +22,29 @@ class Ended(NamedTuple):
     told: str
 
 
-def run_limited(words: Sequence[object], limits: Sequence[int]) -> list[Ended]:
-    """The command once for each limit."""
-    given = json.dumps([[str(word) for word in words], list(limits)])
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.core.limited", given],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return [Ended(*one) for one in json.loads(done.stdout)]
+class Limited:
+    """A process that has loaded all modules once, and forks for every command; to be used in a with block."""
+
+    def __enter__(self) -> Limited:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.core.limited"],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.stdin.close()
+        self.process.wait(60)
+
+    def run(self, words: Sequence[object], limits: Sequence[int]) -> list[Ended]:
+        """The command once for each limit."""
+        self.process.stdin.write(json.dumps([[str(word) for word in words], list(limits)]) + "\n")
+        self.process.stdin.flush()
+        return [Ended(*one) for one in json.loads(self.process.stdout.readline())]
 
 
 def _run(words: list[str], limit: int) -> tuple[int, int, str]:
@@ -47,6 +57,7 @@ def _run(words: list[str], limit: int) -> tuple[int, int, str]:
         for stream in (1, 2):
             os.dup2(writing, stream)
         os.close(reading)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         main(words)
     os.close(writing)
@@ -57,6 +68,7 @@ def _run(words: list[str], limit: int) -> tuple[int, int, str]:
 
 if __name__ == "__main__":
     import h5py  # noqa: F401
+    import rich.progress  # noqa: F401
     import torch  # noqa: F401
 
     import poseaug_core.augmenting
@@ -64,5 +76,6 @@ if __name__ == "__main__":
     import poseaug_core.lifting
     import poseaug_core.readers  # noqa: F401
 
-    words, limits = json.loads(sys.argv[1])
-    print(json.dumps([_run(words, limit) for limit in limits]))
+    for line in sys.stdin:
+        words, limits = json.loads(line)
+        print(json.dumps([_run(words, limit) for limit in limits]), flush=True)

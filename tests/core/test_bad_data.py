@@ -205,8 +205,8 @@ def test_full_disk_before_and_while_writing(tmp_path, poses, monkeypatch, suffix
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("poseaug_core.readers.arrays.np.savez", fail)
-    monkeypatch.setattr("poseaug_core.readers.arrays.h5py.Group.create_dataset", fail)
+    monkeypatch.setattr("poseaug_core.readers.column_files._write_npz", fail)
+    monkeypatch.setattr("poseaug_core.readers.column_files.Hdf5Writer.append", fail)
     with pytest.raises(UserError, match="bytes free"):
         write_arrays(poses, target)
     assert target.read_bytes() == b"what was there"
