@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -158,5 +159,8 @@ def test_opening_takes_asfamc_files_and_folders(tmp_path):
         assert kind_of(paths) == ("poses", "") and is_motion(paths[0])
     (tmp_path / "empty").mkdir()
     assert "no ASF/AMC" in kind_of([tmp_path / "empty"])[1]
+    os.mkfifo(tmp_path / "pipe.h5")
+    assert "is a named pipe" in kind_of([tmp_path / "pipe.h5"])[1]
+    assert "is too long" in kind_of([tmp_path / f"{'n' * 300}.h5"])[1]
     (tmp_path / "a.npz").write_bytes(b"")
     assert "open one kind at a time" in kind_of([first, tmp_path / "a.npz"])[1]
