@@ -28,11 +28,18 @@ class Journal:
     """JSON objects, one a line, in the order of their steps. A line counts only when its newline is there.
 
     check: the row as it is used; raises Damaged or Unknown. lost: what damaged lines mean, to be told after 'so'.
-    usual: how the lines that this program writes begin and end.
+    usual: how the lines that this program writes begin and end. ordered: whether steps never fall.
     """
 
-    def __init__(self, path: Path, check: Callable[[Row], Row], lost: str, usual: tuple[bytes, bytes] = (b"{", b"}")):
-        self.path, self.check, self.lost, self.usual = path, check, lost, usual
+    def __init__(
+        self,
+        path: Path,
+        check: Callable[[Row], Row],
+        lost: str,
+        usual: tuple[bytes, bytes] = (b"{", b"}"),
+        ordered: bool = True,
+    ):
+        self.path, self.check, self.lost, self.usual, self.ordered = path, check, lost, usual, ordered
         self._stream = None
         self.looked_at = False  # whether it was read from the beginning
         self._places: OrderedDict[int, bytes] = OrderedDict()
@@ -99,7 +106,7 @@ class Journal:
                 places.append(at)
                 steps.append(row["step"])
                 kept.append(wanted(row))
-        astray = out_of_order(steps)
+        astray = out_of_order(steps) if self.ordered else set()
         for place in astray:
             self._note(self._bad, places[place])
         return {at for place, at in enumerate(places) if kept[place] and place not in astray}
@@ -152,7 +159,7 @@ class Journal:
             return [], 0
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror or error}); check the file.") from error
-        astray = out_of_order([row["step"] for row in rows])
+        astray = out_of_order([row["step"] for row in rows]) if self.ordered else set()
         for place in astray:
             self._note(self._bad, places[place])
         return [row for place, row in enumerate(rows) if place not in astray], since

@@ -13,6 +13,8 @@ from poseaug_core.errors import UserError
 
 #: The longest line that is looked at, bytes; and the longest name in one, characters.
 LONGEST, NAME = 1 << 20, 500
+#: And the longest sentence, characters.
+LONGEST_TEXT = 10_000
 #: What no name has: it would do something to a terminal, or could not be written to one.
 ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: No run takes so many iterations.
@@ -67,6 +69,16 @@ def metrics_row(row: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise Damaged
     return {"step": step, "kind": kind, "values": {_text(name): _number(value) for name, value in values.items()}}
+
+
+def alarm_row(row: dict[str, Any]) -> dict[str, Any]:
+    """{kind, step, value, limit, text, action} of what went wrong. Damaged for what cannot be one."""
+    text = row.get("text")
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT or ODD.search(text):
+        raise Damaged
+    names = {name: _text(row.get(name)) for name in ("kind", "action")}
+    numbers = {name: _number(row.get(name)) for name in ("value", "limit")}
+    return {"kind": names["kind"], "step": _step(row), **numbers, "text": text, "action": names["action"]}
 
 
 def _step(row: dict[str, Any]) -> int:

@@ -36,7 +36,7 @@ from poseaug_core.health import Alarm
 from poseaug_core.history import History
 from poseaug_core.history_hdf5 import SUPERSEDED
 from poseaug_core.journal import Journal, finite_or_none
-from poseaug_core.journal_rows import control_row, metrics_row
+from poseaug_core.journal_rows import alarm_row, control_row, metrics_row
 from poseaug_core.locks import Lock
 from poseaug_core.mounts import network_file_system
 from poseaug_core.run_config import read_run_config
@@ -68,6 +68,8 @@ class Run:
         self._controls = Journal(path / "controls.jsonl", control_row, "those changes of controls are not known", ROW)
         self._metrics = Journal(path / "metrics.jsonl", metrics_row, "their numbers are missing", ROW_OF_VALUES)
         self._replay = Journal(path / "replay.jsonl", control_row, "those changes of controls will not come", ROW)
+        # A run that goes back to a checkpoint keeps what went wrong after it.
+        self._alarms = Journal(path / "alarms.jsonl", alarm_row, "those alarms are not known", ordered=False)
         self._lock: Lock | None = None
         self._unread: tuple[str, ...] = ()  # settings of a later version
         self.notes: list[str] = list(notes)  # what is to be told of the run's files, in sentences; see damage
@@ -93,8 +95,9 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(path)
             part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+            lock = take_lock(part)  # at once: it tells that whoever makes the run is alive
             run = cls(part, config, data_summary)
-            run._take_lock()
+            run._lock = lock
             part.chmod(0o755)
             save_toml(config, part / "config.toml")
             (part / "data.json").write_text(json.dumps({"format": FORMAT, **data_summary}, indent=2) + "\n")
@@ -325,7 +328,7 @@ class Run:
 
     @property
     def _journals(self) -> tuple[Journal, ...]:
-        return self._controls, self._metrics, self._replay
+        return self._controls, self._metrics, self._replay, self._alarms
 
     def read(self, k: int) -> Snapshot:
         """Recorded snapshot k, negative from the end; IndexError where there is none."""

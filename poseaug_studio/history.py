@@ -36,7 +36,7 @@ class Span:
 @dataclass
 class History:
     """steps: of the recorded snapshots, rising. series: every metric over the steps. scores: MPJPE by set of each
-    evaluated step. log: control changes. spans: the phases. superseded: see poseaug_core.runs.Run.
+    evaluated step. log: control changes. spans: the phases. superseded, damage: see poseaug_core.runs.Run.
 
     Only what is new is read of a run that grows: a long one has a hundred thousand snapshots.
     """
@@ -47,6 +47,7 @@ class History:
     log: list[dict] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     superseded: str = ""
+    damage: list[str] = field(default_factory=list)
     next_row: int = 0
     next_change: int = 0
     _marks: list[Mark] | None = None
@@ -62,6 +63,7 @@ class History:
         found.series.load(steps[:count], columns)
         found.add_rows(rows)
         found.update(run)
+        found.damage = run.damage
         return found
 
     def update(self, run) -> bool:

@@ -155,6 +155,7 @@ class Session(Watching):
         self.cleared.emit()
         self.folder, self.config, self.shown, self._wanted = folder, config, None, None
         self._taken = self._looked = self._told = 0.0
+        self._told_of_run.clear()
         self._undo, self._undo_at, self._held, self._sent = [config.controls], 0, None, config.controls
         self.config_changed.emit(config)
         self.controls_changed.emit(self.controls)
@@ -170,8 +171,7 @@ class Session(Watching):
         self.history_changed.emit()
         self.follow()
         self._tick()
-        if history.superseded:
-            self.noted.emit(history.superseded)
+        self._tell(*([history.superseded] if history.superseded else []), *history.damage)
 
     # steering
 
@@ -288,6 +288,8 @@ class Session(Watching):
         now = time.monotonic()
         if self.live is not None and self.live.controls is not self._sent:
             self._adopt(self.live.controls)
+        if self.live is not None and self.live.notes:
+            self._tell(*self.live.notes)
         if self.live is not None and self.live.status is not self.status:
             turned = self.live.status.state != self.status.state or self.live.status.stage != self.status.stage
             if turned or now - self._told >= STATUS_EVERY:

@@ -41,6 +41,7 @@ class Watching(QObject):
         self._open_run = open_run
         self._wanted: int | None = None
         self._next_row = 0
+        self._told_of_run: set[str] = set()
         self._reader = QTimer(self, singleShot=True, interval=0)
         self._reader.timeout.connect(self._read_wanted)
 
@@ -95,6 +96,13 @@ class Watching(QObject):
 
     # the run folder
 
+    def _tell(self, *sentences: str) -> None:
+        """What is to be known of the run shown, each once."""
+        for sentence in dict.fromkeys(sentences):
+            if sentence not in self._told_of_run:
+                self._told_of_run.add(sentence)
+                self.noted.emit(sentence)
+
     def _adopt(self, controls: Controls) -> None:
         """Take up controls that somebody else turned."""
 
@@ -126,6 +134,7 @@ class Watching(QObject):
                 self.history.add_rows(rows)
                 self.metrics_changed.emit(self.history.series)
                 self.history_changed.emit()
+                self._tell(*self.run.damage)
         except (UserError, OSError, KeyError) as error:
             if not self.folder.exists() and self.run is not None:
                 self._lose(error)

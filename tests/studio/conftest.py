@@ -37,6 +37,7 @@ class FakeRun:
         self.finished = False
         self.saved: list[str] = []
         self.superseded = ""  # what is to be said of a run of an earlier version
+        self.damage: list[str] = []
 
     def steps(self, since: int = 0) -> np.ndarray:
         return np.array([snapshot.step for snapshot in self.recorded[since:]], np.int64)
