@@ -25,8 +25,9 @@ class Adam:
         self.steps = [torch.zeros((), device=device) for _ in self.parameters]
 
     @torch.no_grad()
-    def update(self, lr: float | Tensor, clip: float) -> None:
-        """Scale the gradients to a norm of at most clip, make one step of size lr, and forget the gradients.
+    def update(self, lr: float | Tensor, clip: float) -> Tensor:
+        """Scale the gradients to a norm of at most clip, make one step of size lr, and forget the gradients. Their norm
+        of before, a 0-d tensor; where it is not finite everything stays as it was, found out on the device alone.
 
         A parameter without one (of a head whose operation is off) stays as it is, as in torch.optim. As torch's
         clip_grad_norm_, without its copy to the host. lr: a number, or a 0-d tensor (on a GPU float32, there).
@@ -38,13 +39,16 @@ class Adam:
         gradients = [p.grad for p in parameters]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         torch._foreach_mul_(gradients, (clip / (norm + 1e-6)).clamp_max(1.0))
-        torch._foreach_add_(steps, 1)
+        broken = (~norm.isfinite()).float()
+        torch._foreach_add_(steps, [1 - broken] * len(steps))
         torch._fused_adam_(
             parameters, gradients, mean, square, [], steps,
             lr=lr, beta1=BETAS[0], beta2=BETAS[1], eps=EPSILON, weight_decay=0.0, amsgrad=False, maximize=False,
+            found_inf=broken,
         )  # fmt: skip
         for p in parameters:
             p.grad = None
+        return norm
 
     def restart(self) -> None:
         """As new, in place."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,3 +61,73 @@ def _opened(path: str | Path, framework: str = "pt"):
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         what = "it has no 'meta' entry" if isinstance(error, KeyError) else str(error).split("\n")[0]
         raise UserError(f"{path} is not a checkpoint of this program ({what}); name another file.") from error
+
+
+LATEST, PREVIOUS = "latest", "previous"
+#: Names of checkpoints that lie spread over a run, by their steps.
+SPREAD = "step-"
+
+
+def put_by(folder: Path, many: int) -> None:
+    """Keep the latest checkpoint of a folder, before another takes its place: as the previous one, and as one of
+    ``many`` that lie spread over the steps of the run."""
+    latest = folder / f"{LATEST}.safetensors"
+    if not latest.is_file():
+        return
+    try:
+        step = int(read_meta(latest)["step"])
+    except (UserError, KeyError, TypeError, ValueError):
+        return  # one that is damaged is not kept
+    _double(latest, folder / f"{PREVIOUS}.safetensors")
+    if many and step:
+        _double(latest, folder / f"{SPREAD}{step:09}.safetensors")
+    for extra in _crowded(spread(folder), many):
+        (folder / f"{SPREAD}{extra:09}.safetensors").unlink(missing_ok=True)
+
+
+def spread(folder: Path) -> list[int]:
+    """The steps of the checkpoints that lie spread over the run, rising."""
+    names = (file.stem.removeprefix(SPREAD) for file in folder.glob(f"{SPREAD}*.safetensors"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _crowded(steps: list[int], many: int) -> list[int]:
+    """Those to do without: each time the one whose neighbours are nearest to each other; the newest stays."""
+    steps, gone = list(steps), []
+    while len(steps) > many:
+        before = [0, *steps]
+        gaps = [before[i + 2] - before[i] for i in range(len(steps) - 1)]
+        gone.append(steps.pop(gaps.index(min(gaps)) if gaps else 0))
+    return gone
+
+
+def make_latest(folder: Path, name: str, step: int) -> None:
+    """A checkpoint to go on from becomes the latest; those of later steps, of a way not taken, go."""
+    latest, chosen = folder / f"{LATEST}.safetensors", folder / f"{name}.safetensors"
+    if chosen != latest:
+        _double(chosen, latest)
+    for later in spread(folder):
+        if later > step:
+            (folder / f"{SPREAD}{later:09}.safetensors").unlink(missing_ok=True)
+    previous = folder / f"{PREVIOUS}.safetensors"
+    try:
+        if previous.is_file() and int(read_meta(previous)["step"]) > step:
+            previous.unlink()
+    except (UserError, KeyError, TypeError, ValueError):
+        previous.unlink(missing_ok=True)
+
+
+def _double(path: Path, other: Path) -> None:
+    """The same file under another name as well, which it takes over whole; a copy where links are not known."""
+    part = other.with_name(f".{other.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(path, part)
+        except OSError:
+            shutil.copyfile(path, part)
+        os.replace(part, other)
+    except OSError as error:
+        raise explained(other, error) from error
+    finally:
+        part.unlink(missing_ok=True)  # also where both names were of one file already

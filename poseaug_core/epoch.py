@@ -92,8 +92,9 @@ class Epoch:
             xyz = set_lengths(xyz, self.templates[self.template[rows]], self.poses.skeleton)
         return xyz, project(xyz, camera), camera
 
-    def collect(self, iteration: int | Tensor, made: Augmented, keep_rule: str) -> None:
-        """Keep an augmented batch (RT poses) for the estimator, marking the pairs that the rule lets through."""
+    def collect(self, iteration: int | Tensor, made: Augmented, keep_rule: str) -> Tensor:
+        """Keep an augmented batch (RT poses) for the estimator, marking the pairs that the rule lets through; (b,) bool,
+        which."""
         if keep_rule == "released":
             usable = (made.uv_rt <= 1).flatten(1).all(1)
         else:
@@ -103,6 +104,7 @@ class Epoch:
         if self.collected_uv is not None:
             self.collected_uv.index_copy_(0, places, made.uv_rt)
         self.usable.index_copy_(0, places, usable)
+        return usable
 
     def end_collection(self, generator: Generator) -> None:
         """Fix the order in which kept pairs are used: the one host synchronisation of an epoch."""

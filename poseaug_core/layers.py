@@ -112,7 +112,9 @@ class BatchNorm(nn.BatchNorm1d):
 @contextmanager
 def kept_statistics(*networks: nn.Module):
     """Within it, batch norms in train mode normalise by their batch and leave running statistics alone."""
-    norms = [m for network in networks for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    modules = [m for network in networks for m in network.modules()]
+    # Only those that do: the user's own estimator may hold some back.
+    norms = [m for m in modules if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     for norm in norms:
         norm.track_running_stats = False
     try:
@@ -125,10 +127,11 @@ def kept_statistics(*networks: nn.Module):
 @contextmanager
 def frozen(*networks: nn.Module):
     """Within it, no gradient is computed for the networks' weights; gradients still flow through them."""
-    for network in networks:
-        network.requires_grad_(False)
+    learning = [p for network in networks for p in network.parameters() if p.requires_grad]  # not those frozen before
+    for parameter in learning:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for network in networks:
-            network.requires_grad_(True)
+        for parameter in learning:
+            parameter.requires_grad_(True)

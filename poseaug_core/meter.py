@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+Mark = tuple[dict[str, float], dict[str, int]]
+
 
 class Meter:
     """Sums and counts of scalars at fixed places on the device, read (a host copy) only when somebody records them."""
@@ -43,6 +45,19 @@ class Meter:
         for held in (*self.sums.values(), *self.counts.values()):
             held.zero_()
         return means
+
+    def since(self, mark: Mark) -> tuple[dict[str, float], Mark]:
+        """Means since a mark was taken, and a new mark; changes nothing. A mark: sums and counts, ({}, {}) at first.
+        One of before the last reading stands for that reading."""
+        sums, counts = self.state()
+        held = dict(zip(sums, _on_host(sums.values()), strict=True))
+        if any(counts.get(name, 0) < count for name, count in mark[1].items()):
+            mark = ({}, {})
+        means = {}
+        for name, total in held.items():
+            if (fresh := counts[name] - mark[1].get(name, 0)) > 0:
+                means[name] = (total - mark[0].get(name, 0.0)) / fresh
+        return means, (held, counts)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
         """Sums and counts since the last reading, by name."""

@@ -19,9 +19,10 @@ from poseaug_core.controls import Controls, changes
 from poseaug_core.device import choose_device, memory_held
 from poseaug_core.dials import Dials
 from poseaug_core.epoch import Epoch
-from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.errors import Cancelled
 from poseaug_core.estimators.own import is_own
 from poseaug_core.evaluation import Progress, evaluate
+from poseaug_core.health import KINDS, LOOK_EVERY, Alarm, Alarmed, Health, not_finite
 from poseaug_core.live import Live, Status
 from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 BEST_BY = "source_test/poseaug16/mpjpe"
 #: Stages whose iterations augment, each with its turn of the discriminators.
 AUGMENTING = ("warm-up", "augment")
+#: What is done on a serious alarm, by config.on_alarm, as the log says it.
+ACTIONS = {"note": "noted", "pause": "paused", "rollback": "rolled back", "stop": "ended"}
 
 
 class Trainer:
@@ -66,6 +69,7 @@ class Trainer:
         self.epoch = Epoch(Resident(data.source, self.device), templates, self.schedule.batch, extra)
         sizes = (config.probe_size, config.crowd_size, config.seed)
         self.probe = Probe.choose(data.source, self.networks, *sizes, self.device)
+        self.health, self.alarms, self._mark = Health(config), (), ({}, {})
         self.controls = config.controls
         self.best = float("inf")
         self.stale = True  # whether the estimator has changed since it was last evaluated
@@ -99,6 +103,7 @@ class Trainer:
         """Iterations up to what has to be done between two of them, at most as many as one replay takes."""
         at, config = self.position, self.config
         every = [n for n in (config.snapshot_every, config.evaluate_iterations) if n]
+        every += [LOOK_EVERY] if config.snapshot_every > LOOK_EVERY else []
         left = self.schedule.iterations(stage, self.epoch.kept_length) - at.iteration
         return min(LENGTHS[0], left, *(n - at.step % n for n in every))
 
@@ -132,7 +137,8 @@ class Trainer:
         if stage in AUGMENTING:
             made = updates.augmentor(*epoch.swapped(at), now, feedback=stage == "augment")
             if stage == "augment":
-                epoch.collect(at, made, self.config.keep_rule)
+                usable = epoch.collect(at, made, self.config.keep_rule)
+                updates.meter.add("kept", usable.float().mean())
             if judges:
                 updates.discriminators(*epoch.judged(at, self.config.extra_share), made, now)
         elif now.learn_estimator:
@@ -156,8 +162,6 @@ class Trainer:
             self.stale |= self.dials.learn_estimator
         if stage == "augment" and before.iteration + count == self.schedule.iterations(stage, epoch.kept_length):
             epoch.end_collection(self.generator)
-            self.updates.meter.add("kept", epoch.usable.float().mean())
-            self.updates.meter.sum_up()
         self.position = self.schedule.advance(before, epoch.kept_length, count)
         if self.position.phase != before.phase:
             self.updates.restart_estimator_optimiser()
@@ -198,6 +202,8 @@ class Trainer:
             self.owed = self._due("evaluate", before)
             if self.position.step % self.config.snapshot_every == 0 or self.position.phase == "done":
                 self._record(live, run)
+            elif self.config.snapshot_every > LOOK_EVERY and self.position.step % LOOK_EVERY == 0:
+                self._look(live, run, self.observe({}))
             elif live.wanted:
                 live.publish(self.observe({}))
             if before.phase == "pretrain" != self.position.phase:
@@ -220,21 +226,48 @@ class Trainer:
         return observe(self.networks, self.probe, controls, at, scalars)
 
     def _record(self, live: Live, run: Run) -> None:
-        scalars = self.updates.meter.read()
-        self._require_finite(scalars)
+        means, _ = self.updates.meter.since(self._mark)
+        scalars, self._mark = self.updates.meter.read(), ({}, {})
         snapshot = self.observe(scalars)
-        run.append(snapshot)
+        alarms = self.health.look(snapshot, means)
+        if not any(alarm.kind == "not finite" for alarm in alarms):
+            run.append(snapshot)
+            live.publish(snapshot)
         run.log_metrics(self.position.step, scalars, kind="scalars")
-        live.publish(snapshot)
+        self._act(live, run, alarms)
 
-    def _require_finite(self, values: dict[str, float]) -> None:
-        """Raises UserError when the training has diverged; the last checkpoint, of before, stays."""
-        lost = [name for name, value in values.items() if not math.isfinite(value)]
-        if lost:
-            raise UserError(
-                f"The training diverged: {lost[0]} is {values[lost[0]]} at step {self.position.step}; resume from the "
-                "last checkpoint with a lower learning rate or loss weight."
-            )
+    def _look(self, live: Live, run: Run, snapshot: Snapshot) -> None:
+        """Whether anything goes wrong, where snapshots are recorded more seldom than that is to be known."""
+        means, self._mark = self.updates.meter.since(self._mark)
+        self._act(live, run, self.health.look(snapshot, means))
+
+    def _act(self, live: Live, run: Run, alarms: list[Alarm]) -> None:
+        """Say what was found, and do what the run's policy says of it. Raises Alarmed where this training ends."""
+        for alarm in alarms:
+            policy = self.config.on_alarm if alarm.serious else "note"
+            if policy == "pause" and not live.attended:
+                policy = "stop"  # nobody could let it go on
+            if policy in ("note", "pause") and alarm.kind == "not finite" and self._not_finite():
+                policy = "stop"  # there is nothing left to go on with
+            alarm = replace(alarm, action=ACTIONS[policy])
+            run.log_alarm(alarm)
+            self.alarms += (alarm,)
+            live.report(replace(live.status, message=self._message, alarms=self.alarms))
+            if policy == "pause":
+                live.pause()
+            elif policy != "note":
+                raise Alarmed(alarm)
+
+    def _not_finite(self) -> str:
+        """The first weight or optimiser's number that is not finite, by name, or ''."""
+        tensors = {name: value for name, value in self.updates.learned().items() if value.is_floating_point()}
+        good = torch.stack([value.isfinite().all() for value in tensors.values()]).tolist()
+        return next((name for name, whole in zip(tensors, good, strict=True) if not whole), "")
+
+    @property
+    def _message(self) -> str:
+        serious = [alarm for alarm in self.alarms if alarm.serious]
+        return serious[-1].text if serious else self.captured.why
 
     def _due(self, what: str, before: Position) -> bool:
         """Whether an epoch that counts, or a number of iterations, ended with the last step."""
@@ -249,7 +282,7 @@ class Trainer:
         """Errors on every test set, flip-averaged on the cross sets; an estimator that did not change is not
         evaluated again. Keeps the best checkpoint by the source's own test set. Stopped in between, it stays owed."""
         if self.stale:
-            live.report(replace(live.status, state="running", stage="evaluate", message=self.captured.why))
+            live.report(replace(live.status, state="running", stage="evaluate", message=self._message))
             values = {}
             try:
                 for name, poses in self.test_sets.items():
@@ -258,7 +291,8 @@ class Trainer:
                     values |= {f"{name}/{key}": value for key, value in found.items()}
             except Cancelled:
                 return
-            self._require_finite(values)
+            if lost := [name for name, value in values.items() if not math.isfinite(value)]:
+                self._act(live, run, [replace(not_finite(self.position.step, lost[0]), value=values[lost[0]])])
             run.log_metrics(self.position.step, values, kind="evaluation")
             self.stale = self.owed = False
             if values[BEST_BY] < self.best:
@@ -274,7 +308,8 @@ class Trainer:
         return replace(
             live.status,
             state=state,
-            message=self.captured.why,
+            message=self._message,
+            alarms=self.alarms,
             phase=at.phase,
             stage=stage,
             step=self.position.step,
@@ -292,6 +327,14 @@ class Trainer:
     # what resuming needs
 
     def save(self, run: Run, name: str) -> None:
+        """A checkpoint of this moment. Raises Alarmed, and leaves those of before, where a weight is not finite."""
+        if lost := self._not_finite():
+            alarm = replace(not_finite(self.position.step, lost), action=ACTIONS["stop"])
+            if self.config.on_alarm == "rollback":
+                alarm = replace(alarm, action=ACTIONS["rollback"])
+            run.log_alarm(alarm)
+            self.alarms += (alarm,)
+            raise Alarmed(alarm)
         tensors, meta = self.state()
         run.save_checkpoint(name, tensors, meta)
 
@@ -311,6 +354,8 @@ class Trainer:
             "best": self.best,
             "stale": self.stale,
             "owed": self.owed,
+            "alarms": [kind for kind in self.health.suspicious if KINDS[kind].serious],
+            "health": self.health.state(),
             "estimator": {"name": self.config.estimator, "width": self.config.estimator_width},
         }
         return {name: value.detach().contiguous() for name, value in tensors.items()}, meta
@@ -323,6 +368,8 @@ class Trainer:
         self.iteration.fill_(self.position.iteration)
         self.controls, self.steered = Controls(**meta["controls"]), Controls(**meta["steered"])
         self.best, self.stale, self.owed = meta["best"], meta["stale"], meta["owed"]
+        self.health.load_state(meta.get("health", {}))
+        self._mark = ({}, {})
 
 
 def _load_weights(estimator: torch.nn.Module, config: Config) -> None:

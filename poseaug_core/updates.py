@@ -164,14 +164,19 @@ class Updates:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Weights, optimisers, pools, sums and the generator as tensors, and the counts that go with them."""
-        tensors: dict[str, Tensor] = {"generator": self.generator.get_state()}
-        for name, network in self.networks.named().items():
-            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-            tensors |= {f"optimiser.{name}.{key}": value for key, value in self.optimisers[name].state().items()}
+        tensors: dict[str, Tensor] = {"generator": self.generator.get_state(), **self.learned()}
         tensors |= {"pool3d": self.pool3d.poses, "pool2d": self.pool2d.poses}
         sums, counts = self.meter.state()
         tensors |= {f"meter.{name}": value.clone() for name, value in sums.items()}
         return tensors, {"pools": [self.pool3d.filled, self.pool2d.filled], "meter": counts}
+
+    def learned(self) -> dict[str, Tensor]:
+        """What the networks and their optimisers hold, by name."""
+        tensors: dict[str, Tensor] = {}
+        for name, network in self.networks.named().items():
+            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+            tensors |= {f"optimiser.{name}.{key}": value for key, value in self.optimisers[name].state().items()}
+        return tensors
 
     def load_state(self, tensors: dict[str, Tensor], counts: dict[str, Any]) -> None:
         for name, network in self.networks.named().items():

@@ -299,9 +299,10 @@ def test_collected_pairs_come_back_as_they_were_made(lean):
     collected, collect = {}, trainer.epoch.collect
 
     def note(iteration, made, keep_rule):
-        collect(iteration, made, keep_rule)
+        usable = collect(iteration, made, keep_rule)
         for k in range(len(made.rt)):
             collected[int(iteration) * 16 + k] = made.rt[k].clone(), made.uv_rt[k].clone()
+        return usable
 
     trainer.epoch.collect = note
     while trainer.position.stage == 0:
