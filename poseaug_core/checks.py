@@ -10,13 +10,12 @@ from torch import Tensor
 from poseaug_core.errors import UserError
 from poseaug_core.geometry import project
 from poseaug_core.skeleton import HUMAN16
+from poseaug_core.units import BONE, CAMERA, DEPTH, EXTENT, PLACE, UV, Watch
 
 #: Median distance of given from projected 2D, in half image widths, beyond which they cannot belong together.
 MAX_APART = 0.1
 #: Poses that are looked at together: what is derived of them takes several times their memory.
 BAND = 8192
-#: Metres from the pelvis that no joint of a person is.
-WIDEST = 10
 
 
 def bands(count: int, size: int = BAND) -> Iterator[slice]:
@@ -25,7 +24,7 @@ def bands(count: int, size: int = BAND) -> Iterator[slice]:
 
 
 def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
-    """Raise UserError unless xyz (n,16,3) metres, uv (n,16,2) normalised and camera (n,9) agree."""
+    """Raise UserError unless xyz (n,16,3) metres, uv (n,16,2) normalised and camera (n,9) agree and can be."""
     if xyz.ndim != 3 or xyz.shape[-1] != 3:
         raise UserError(f"{name}: 3D poses have shape {tuple(xyz.shape)}, expected (poses, 16, 3).")
     if len(xyz) == 0:
@@ -54,22 +53,16 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
                 "those rows and try again."
             )
     size = seen.reach.median().item()
-    if size > WIDEST:
+    if size > EXTENT.high:
         unit = "millimetres, divide by 1000" if size > 300 else "centimetres, divide by 100"
         raise UserError(
             f"{name}: half the poses reach {size:.0f} units from the pelvis, people reach about 1 metre; "
             f"the 3D looks like {unit}."
         )
-    if size < 0.05:
+    if size < EXTENT.low:
         raise UserError(
             f"{name}: half the poses reach less than {size:.3g} units from the pelvis, people reach about 1 metre; "
             "scale the 3D to metres."
-        )
-    if (wide := seen.reach > WIDEST).any():
-        row = int(wide.nonzero()[0])
-        raise UserError(
-            f"{name}: {int(wide.sum())} of {len(xyz)} poses reach farther than {WIDEST} units from the pelvis (first: "
-            f"pose {row}, {seen.reach[row]:.3g}), people about 1 metre; scale those to metres or remove them."
         )
     if seen.empty:
         row, bone = seen.first_empty
@@ -88,6 +81,8 @@ def check_poses(xyz: Tensor, uv: Tensor, camera: Tensor, name: str) -> None:
             f"{name}: {seen.behind} of {len(xyz)} poses are not in front of the camera (z <= 0 m); "
             "3D must be in the camera frame, z forward, with the root kept."
         )
+    for watch in seen.watches:
+        watch.refuse(name, len(xyz))
 
 
 class _Seen:
@@ -95,6 +90,7 @@ class _Seen:
 
     bad: of each column, how many rows hold numbers that are none, and the first. reach, reach2d: (n,) the largest
     coordinate from the pelvis, and in 2D. empty: rows with a bone of no length; first_empty: a row and its bone.
+    watches: rows that break a bound.
     """
 
     def __init__(self, xyz: Tensor, uv: Tensor, camera: Tensor):
@@ -102,6 +98,9 @@ class _Seen:
         self.reach, self.reach2d = torch.empty(len(xyz)), torch.empty(len(xyz))
         self.empty = self.behind = 0
         self.first_empty = (0, 0)
+        cameras = [(columns, Watch(bound)) for columns, bound in CAMERA]
+        extent, length, place, depth, flat = map(Watch, (EXTENT, BONE, PLACE, DEPTH, UV))
+        self.watches = (extent, length, place, depth, flat, *(watch for _, watch in cameras))
         for rows in bands(len(xyz)):
             band = {"3D": xyz[rows], "2D": uv[rows], "camera": camera[rows]}
             for what, values in band.items():
@@ -110,11 +109,19 @@ class _Seen:
             self.reach[rows] = (points - points[:, :1]).abs().amax((1, 2))
             self.reach2d[rows] = band["2D"].abs().amax((1, 2))
             self.behind += int((points[..., 2] <= 0).any(1).sum())
-            empty = HUMAN16.lengths(points) < 1e-6
+            lengths = HUMAN16.lengths(points)
+            empty = lengths < BONE.low
             if not self.empty and empty.any():
                 row, bone = empty.nonzero()[0].tolist()
                 self.first_empty = rows.start + row, bone
             self.empty += int(empty.any(1).sum())
+            extent.look(self.reach[rows], rows.start)
+            length.look(lengths, rows.start)
+            place.look(points, rows.start)
+            depth.look(points[:, 0, 2], rows.start)
+            flat.look(band["2D"], rows.start)
+            for columns, watch in cameras:
+                watch.look(band["camera"][:, columns], rows.start)
 
     def _count(self, what: str, bad: Tensor, start: int) -> None:
         count, first = self.bad[what]

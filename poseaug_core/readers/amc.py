@@ -13,6 +13,7 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.readers.asf import Body
+from poseaug_core.units import ANGLE, POSITION, require
 
 #: AMC files carry no frame rate; the CMU database was recorded at this one, but for some trials at 60.
 ASSUMED_FPS = 120.0
@@ -147,5 +148,8 @@ def _decoded(
                 f"{numbers[bad.argmax()]}); copy it again or cut these frames out."
             )
         turns = np.array([word.startswith("r") for word in dof])
-        angles[name] = values if degrees else np.where(turns, np.degrees(values), values)
+        values = values if degrees else np.where(turns, np.degrees(values), values)
+        for bound, columns in ((POSITION, ~turns), (ANGLE, turns)):
+            require(bound, values[:, columns], f"{path}: '{name[:40]}'", "frame", "frames", numbers)
+        angles[name] = values
     return angles

@@ -81,7 +81,8 @@ def _filled(parts: Iterator[np.ndarray], shape: tuple[int, ...], table: tuple[in
     out = np.empty(shape if table is None else (shape[0], len(table), *shape[2:]), dtype=np.float32)
     start = 0
     for part in parts:
-        out[start : start + len(part)] = part if table is None else sixteen(part, table)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused with the rest
+            out[start : start + len(part)] = part if table is None else sixteen(part, table)
         start += len(part)
     return out
 

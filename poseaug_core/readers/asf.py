@@ -14,6 +14,7 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.motion.turning import rotations
+from poseaug_core.units import LENGTH, OFFSET
 
 ROOT = "root"
 _AXES = {"rx": 0, "ry": 1, "rz": 2}
@@ -71,8 +72,12 @@ def read_asf(path: Path) -> Body:
     scale = 1.0 if degrees else 180 / np.pi
     try:
         inches = 1 / float(units.get("length", "1"))
+        if not LENGTH.holds(inches):
+            raise ValueError
     except (ValueError, ZeroDivisionError):
-        raise UserError(f"{path}: the unit 'length {units['length']}' is no length; 0.45 is what CMU has.") from None
+        raise UserError(
+            f"{path}: the unit 'length {units['length'][:40]}' is no length; 0.45 is what CMU has."
+        ) from None
     entries = _entries(sections["bonedata"])
     root = {words[0].lower(): words[1:] for _, words in sections["root"]}
     bones = {}
@@ -83,7 +88,8 @@ def read_asf(path: Path) -> Body:
         except (ValueError, KeyError, IndexError):
             raise UserError(
                 f"{path}: the entry of '{name}' cannot be understood or is not complete (direction, length, axis and "
-                "dof of a bone, order and axis of the root); copy or export the ASF file again."
+                f"dof of a bone, order and axis of the root), or its numbers are beyond {OFFSET.high:,g}; copy "
+                "or export the ASF file again."
             ) from None
     return Body(bones, origin, inches, degrees)
 
@@ -156,7 +162,7 @@ def _known(dof: tuple[str, ...]) -> tuple[str, ...]:
 
 def _numbers(words: Sequence[str], count: int = 3) -> np.ndarray:
     values = np.array(words, dtype=np.float64)
-    if values.shape != (count,) or not np.isfinite(values).all():
+    if values.shape != (count,) or not OFFSET.holds(values).all():
         raise ValueError(words)
     return values
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from poseaug_core.errors import UserError
 from poseaug_core.skeleton import HUMAN16
+from poseaug_core.units import BONE, EXTENT, WORLD, require
 
 #: Metres in one unit. CMU's own unit is 1 / 0.45 inch.
 UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "inches": 0.0254, "CMU units": 0.0254 / 0.45}
 STATURE = (1.2, 2.2)
 DEFAULT_FPS = 30.0
 ANKLE_HEIGHT = 0.08
-MAX_DISTANCE = 10_000.0
 
 
 def require_fps(fps: float | None) -> None:
@@ -84,13 +84,18 @@ def unit_of(height: float) -> tuple[str, float]:
 
 
 def require_near(xyz: np.ndarray, path: Path, what: str) -> None:
-    """UserError where joints, in metres, are further from the origin than anyone moves; what: where it comes from."""
+    """UserError where joints, in metres, are further from the origin or each other than can be.
+
+    what: where the distance from the origin comes from.
+    """
     far = float(np.abs(xyz).max())
-    if not far < MAX_DISTANCE:
+    if not WORLD.holds(far):
         raise UserError(
-            f"{path}: joints lie up to {far:.3g} m from the origin, at most {MAX_DISTANCE:,.0f} m are believed; "
+            f"{path}: joints lie up to {far:.3g} m from the origin, at most {WORLD.high:,.0f} m are believed; "
             f"check {what}."
         )
+    require(EXTENT, np.abs(xyz - xyz[:, :1]).max((1, 2)), path, "kept frame", "frames")
+    require(BONE, HUMAN16.lengths(xyz), path, "kept frame", "frames")
 
 
 def y_to_z_up(xyz: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from poseaug_core.errors import UserError
 from poseaug_core.motion.turning import rotations
 from poseaug_core.readers.limits import require_room
+from poseaug_core.units import ANGLE, FRAME_TIME, OFFSET, POSITION, require
 
 #: Bytes of memory that a byte of the file takes while its numbers are told apart.
 EXPANDED = 12
@@ -78,7 +79,11 @@ def parse(path: Path, fps: float | None) -> tuple[Hierarchy, Motion]:
     if not found:
         raise UserError(f"{path} has no MOTION section, it is cut short; copy or export it again.")
     hierarchy = _hierarchy(head.decode("utf-8-sig", "replace"), path)
-    return hierarchy, _motion(tail, hierarchy.channel_count, fps, path)
+    motion = _motion(tail, hierarchy.channel_count, fps, path)
+    moves = np.array([kind == "position" for channels in hierarchy.channels for kind, _ in channels])
+    for bound, columns in ((POSITION, moves), (ANGLE, ~moves)):
+        require(bound, motion.values[:, columns], path, "frame", "frames", range(0, 1 << 62, motion.step))
+    return hierarchy, motion
 
 
 def _hierarchy(text: str, path: Path) -> Hierarchy:
@@ -118,6 +123,7 @@ def _hierarchy(text: str, path: Path) -> Hierarchy:
     offsets = np.array(offsets)
     if not np.isfinite(offsets).all():
         raise UserError(f"{path}: an OFFSET is NaN or infinite; export the file again as BVH.")
+    require(OFFSET, offsets, path, "joint", "joints")
     return Hierarchy(tuple(names), tuple(parents), offsets, tuple(channels))
 
 
@@ -137,8 +143,8 @@ def _motion(tail: bytes, channel_count: int, fps: float | None, path: Path) -> M
     except (ValueError, IndexError):
         raise UserError(f"{path}: MOTION lacks 'Frames:' and 'Frame Time:'; export the file again as BVH.") from None
     rows = lines[2:]
-    if not 1e-5 <= frame_time <= 10:
-        raise UserError(f"{path}: Frame Time is {frame_time} s, expected 0.00001 to 10; correct that line.")
+    if not FRAME_TIME.holds(frame_time):
+        raise UserError(f"{path}: Frame Time is {frame_time} s, expected 0.00001 to 10; {FRAME_TIME.remedy}.")
     if channel_count < 1:
         raise UserError(f"{path}: its joints have 0 channels, so nothing moves; export the file again as BVH.")
     if frames < 1:

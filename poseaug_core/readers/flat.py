@@ -7,9 +7,7 @@ import torch
 
 from poseaug_core.errors import UserError
 from poseaug_core.keypoints import Keypoints, normalised, normalising_side
-
-#: Pixels; what lies beyond is no place in an image.
-FARTHEST = 1e6
+from poseaug_core.units import PIXEL, UV, require
 
 
 def keypoints_of(
@@ -24,21 +22,32 @@ def keypoints_of(
     """Keypoints of the people whose 16 joints are all annotated.
 
     pixels: (n, 16, 2). found: (n, 16). size: (n, 2) of each image, 0 where unknown. box: corner and side (n, 2) of what
-    counts as the image there. Raises UserError where nobody is left.
+    counts as the image there. Raises UserError where nobody is left, or joints lie where no image is.
     """
-    whole = found.all(1) & (np.abs(pixels) < FARTHEST).all((1, 2))
+    require(PIXEL, np.where(found[..., None], pixels, 0), name, "person", "people")
+    whole = found.all(1)
     if not whole.any():
         raise UserError(f"{name}: 0 of {len(whole):,} people have all joints annotated, at least 1 is needed.")
     notes = list(notes)
     if not whole.all():
         notes.append(f"{(~whole).sum():,} of {len(whole):,} people lack joints and are left out")
-    pixels, size, corner, side = (column[whole] for column in (pixels, size, *box))
+    kept = np.flatnonzero(whole)
+    pixels, size, corner, side = (column[kept] for column in (pixels, size, *box))
     known = size.min(1) > 0
-    uv = np.where(
-        known[:, None, None],
-        normalised(pixels, np.where(known[:, None], size, 1.0)[:, None]),
-        normalised(pixels - corner[:, None], side[:, None]),
-    )
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        uv = np.where(
+            known[:, None, None],
+            normalised(pixels, np.where(known[:, None], size, 1.0)[:, None]),
+            normalised(pixels - corner[:, None], side[:, None]),
+        )
+        fits = UV.holds(uv).all((1, 2))
+    require(UV, np.where((known | ~known.any())[:, None, None], uv, 0), name, "person", "people")
+    if not fits.all():
+        notes.append(
+            f"{(~fits).sum():,} people reach beyond {UV.high:g} times the square that their file says is around them, "
+            "and are left out"
+        )
+        kept, uv, size, known = (column[fits] for column in (kept, uv, size, known))
     if (~known).any():
         notes.append(
             f"the image sizes of {(~known).sum():,} people are not known: a square around each counts as the image; "
@@ -49,14 +58,14 @@ def keypoints_of(
         notes.append(
             f"{portrait.sum():,} of {known.sum():,} people are in portrait images, which count as padded to squares"
         )
-    kept = [image for image, good in zip(images, whole.tolist(), strict=True) if good]
-    names = list(dict.fromkeys(kept))
+    seen = [images[row] for row in kept.tolist()]
+    names = list(dict.fromkeys(seen))
     number = {image: i for i, image in enumerate(names)}
     return Keypoints(
         torch.from_numpy(uv).float(),
         torch.ones(len(uv), 16),
         torch.from_numpy(size).float(),
-        torch.tensor([number[image] for image in kept]),
+        torch.tensor([number[image] for image in seen]),
         tuple(names),
         name,
         tuple(notes),

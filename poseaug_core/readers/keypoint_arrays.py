@@ -83,7 +83,10 @@ def read_keypoint_arrays(
             names = None if images is None else [str(name) for name in images.next(rows).tolist()]
             nowhere = np.full(rows.stop - rows.start, np.nan)
             size = np.stack([side.next(rows) for side in sides] or [nowhere, nowhere], axis=1)
-            people.put(names, part[..., :2], certain, nowhere, size)
+            try:
+                people.put(names, part[..., :2], certain, nowhere, size)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
     return people
 
 

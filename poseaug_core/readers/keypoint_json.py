@@ -29,6 +29,7 @@ from poseaug_core.readers.keypoint_people import People
 from poseaug_core.readers.keypoint_sizes import UNITS, Sizes, find_sizes, find_units
 from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.spec import parse_spec
+from poseaug_core.units import UV, Watch
 
 OPTIONS = ("layout", "person", "width", "height", "images", "units")
 #: People, in so many blocks spread over the file, by whose proportions a layout is known.
@@ -95,6 +96,21 @@ class KeypointFile:
                 torch.from_numpy(number.astype(np.int64)),
                 tuple(self.people.images.pick(used)),
                 self.name,
+            )
+
+    def check(self, path: Path) -> None:
+        """UserError where a joint lies where it cannot be in its image."""
+        watch = Watch(UV)
+        for rows in chunks(len(self)):
+            uv = self._normalised(self.people.xy.read(rows), self.sizes.of(self.people.image.read(rows)))
+            watch.look(np.where(np.isnan(uv), 0, uv), rows.start)
+        self.portrait = 0
+        if watch.count:
+            (image,) = self.people.images.pick(self.people.image.read(slice(watch.row, watch.row + 1)))
+            raise UserError(
+                f"{path}: {watch.count:,} of {len(self):,} people reach beyond {UV.high:g} {UV.unit} (first: in image "
+                f"{image[:60]}, {watch.value:.3g}); give the right ?width=...&height=... or ?units=..., or "
+                "leave them out."
             )
 
     def close(self) -> None:
@@ -164,6 +180,7 @@ def open_keypoint_file(
         notes += said
         sizes, said = find_sizes(chosen, units, options, path, folder, progress)
         file = KeypointFile(chosen, sizes, units, path.stem, notes + said)
+        file.check(path)
         tell(progress, 1.0, f"read {len(file):,} people")
         yield file
     finally:

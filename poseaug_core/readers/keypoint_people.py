@@ -11,6 +11,7 @@ import numpy as np
 from poseaug_core.errors import UserError
 from poseaug_core.keypoint_maps import LAYOUTS
 from poseaug_core.readers.keypoint_columns import Column, Texts
+from poseaug_core.units import CONFIDENCE, PIXEL, SIDE, Bound, Watch
 
 #: People that are converted at once.
 TOGETHER = 1024
@@ -92,8 +93,11 @@ class People:
             )
         # Not found: confidence 0, whose place means nothing, and without confidence the corner of the image.
         x, y = points[..., 0], points[..., 1]
-        lost = ~(np.isfinite(x) & np.isfinite(y) & (sure > 0) & np.isfinite(sure))
+        lost = np.isnan(x) | np.isnan(y) | ~(sure > 0)
         lost |= (x == 0) & (y == 0) & (sure >= 1)
+        self._require(PIXEL, np.where(lost[..., None], 0, points), images)
+        self._require(CONFIDENCE, np.where(np.isnan(sure), 0, sure), images)
+        self._require(SIDE, np.fmax(np.asarray(sizes, float), SIDE.low), images)  # what is smaller counts as not given
         points = np.where(lost[..., None], np.nan, points).astype(np.float32)
         if not lost.all():
             self.low, self.high = min(self.low, np.nanmin(points)), max(self.high, np.nanmax(points))
@@ -111,6 +115,14 @@ class People:
         self.images.append([name for name, _ in self._new])
         self.sizes.append([size for _, size in self._new])
         self._new = []
+
+    def _require(self, bound: Bound, values: np.ndarray, images: Sequence[str] | None) -> None:
+        watch = Watch(bound)
+        watch.look(values)
+        if watch.count:
+            row = len(self.image) + watch.row
+            where = _where(row, images[watch.row] if images else str(row))
+            raise UserError(f"{where} has {bound.what} of {watch.value:.3g} ({bound.limits}); {bound.remedy}.")
 
     def _begin(self, joints: int) -> None:
         self.points = Column((joints, 2), np.float32, self.folder)
@@ -166,7 +178,7 @@ class People:
                 return None
             sure = scores
         if self._visibility:
-            sure = VISIBILITY[np.nan_to_num(sure).astype(int).clip(0, 2)]
+            sure = VISIBILITY[np.nan_to_num(sure).clip(0, 2).astype(int)]
         return points, sure
 
     def _one(self, number: int, image: str, keypoints: Any, sure: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +219,9 @@ def one_number(value: Any) -> float:
     """A float, NaN for what is none."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e300 else float("nan")
+    if isinstance(value, int) and abs(value) > 1e300:
+        return float("inf") if value > 0 else float("-inf")
+    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def _where(number: int, image: str) -> str:

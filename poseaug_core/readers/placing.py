@@ -6,23 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from poseaug_core.errors import UserError
 from poseaug_core.keypoints import normalised, normalising_side
+from poseaug_core.units import PLACE, UV, require
 
-#: Metres, or half image widths: nothing that can be placed is farther.
+#: What a fitted camera is cut to, so that what it is refused for can be told.
 FARTHEST = 1e4
+#: Metres before the camera below which nothing is seen.
+NEAREST = 0.01
 
 
 def require_sane(path: Path, xyz: np.ndarray, uv: np.ndarray) -> None:
     """UserError where numbers of 3D (n, j, 3) metres or 2D (n, j, 2) are not finite, or beyond anything."""
-    for what, column in (("3D", xyz), ("2D", uv)):
-        with np.errstate(invalid="ignore"):
-            bad = ~(np.abs(column) < FARTHEST).all((1, 2))
-        if bad.any():
-            raise UserError(
-                f"{path}: {bad.sum():,} of {len(bad):,} poses have {what} values that are no numbers or beyond "
-                f"{FARTHEST:,.0f} m or image widths (first: pose {bad.argmax()}); get the file again."
-            )
+    with np.errstate(invalid="ignore"):
+        require(PLACE, xyz, path)
+        require(UV, uv, path)
 
 
 def pinhole(focal: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -38,10 +35,11 @@ def fitted_camera(xyz: np.ndarray, uv: np.ndarray) -> np.ndarray:
     Least squares of ``uv = focal * xy / z + centre`` for each of the two axes.
     """
     nine = np.zeros(9)
+    before = xyz[..., 2] > NEAREST  # who lies behind the camera is refused with it
     for axis in range(2):
-        ray = (xyz[..., axis] / xyz[..., 2]).ravel()
+        ray = xyz[before][:, axis] / xyz[before][:, 2]
         columns = np.stack((ray, np.ones_like(ray)), axis=1)
-        (nine[axis], nine[2 + axis]), *_ = np.linalg.lstsq(columns, uv[..., axis].ravel(), rcond=None)
+        (nine[axis], nine[2 + axis]), *_ = np.linalg.lstsq(columns, uv[before][:, axis], rcond=None)
     return np.clip(nine, -FARTHEST, FARTHEST).astype(np.float32)
 
 
@@ -64,5 +62,6 @@ def placed(body: np.ndarray, uv: np.ndarray, camera: np.ndarray) -> np.ndarray:
 
 def apart(xyz: np.ndarray, uv: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """(n,) the median distance of uv (n, j, 2) from where the pinholes (n, 9) see xyz (n, j, 3)."""
-    seen = camera[:, None, :2] * xyz[..., :2] / xyz[..., 2:] + camera[:, None, 2:4]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = camera[:, None, :2] * xyz[..., :2] / xyz[..., 2:] + camera[:, None, 2:4]
     return np.median(np.linalg.norm(seen - uv, axis=-1), axis=-1)

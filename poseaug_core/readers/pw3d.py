@@ -137,7 +137,8 @@ def _people(data: dict, size: np.ndarray, stride: int, tags: tuple[int, int], fi
         frames = _valid(data, number, count, file)[::stride]
         world = joints[frames].astype(float).reshape(-1, 24, 3)
         turn, place = poses[frames, :3, :3], poses[frames, :3, 3]
-        xyz = smpl16(world @ turn.transpose(0, 2, 1) + place[:, None])
+        with np.errstate(over="ignore", invalid="ignore"):
+            xyz = smpl16(world @ turn.transpose(0, 2, 1) + place[:, None])
         require_sane(file, xyz, np.zeros_like(xyz))
         front = (xyz[..., 2] > 0.1).all(1)
         person, clip = tags[0] + number, tags[1]

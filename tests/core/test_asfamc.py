@@ -207,7 +207,7 @@ def break_amc(text: str, how: str) -> str:
         ("other order", r"frame 4 has .* where 'lfemur' with 3"),
         ("a skeleton", r"not an AMC file"),
         ("empty", r"not an AMC file"),
-        ("far", r"m from the origin"),
+        ("far", r"positions that cannot be"),
     ],
 )
 def test_damaged_motion_is_refused_in_a_sentence(tmp_path, how, words):

@@ -60,7 +60,7 @@ SPOILED = {
     "17 joints": (lambda c: c | {"pose3d": np.zeros((9, 17, 3)) + 0.3}, ("17 joints", "16")),
     "half in millimetres": (
         lambda c: c | {"pose3d": np.concatenate((c["pose3d"][:-2], c["pose3d"][-2:] * 1000))},
-        ("2 of", "10 units", "metres"),
+        ("2 of", "10 m", "metres"),
     ),
     "millimetres": (lambda c: c | {"pose3d": c["pose3d"] * 1000}, ("millimetres", "1000")),
     "centimetres": (lambda c: c | {"pose3d": c["pose3d"] * 100}, ("centimetres", "100")),
@@ -254,7 +254,7 @@ BROKEN_BVH = {
     "extra brace": (lambda t: t.replace("}\nMOTION", "}\n}\nMOTION"), "cannot be understood"),
     "no size": (lambda t: re.sub(r"OFFSET.*", "OFFSET 0 0 0", t), "stature"),
     "far away": (lambda t: t[: t.rstrip().rindex("\n") + 1] + "1e300 " + t.rstrip().rsplit("\n", 1)[1].split(" ", 1)[1],
-                 "origin"),
+                 "1e+300"),
 }  # fmt: skip
 
 
