@@ -97,11 +97,11 @@ class Watching(QObject):
     # the run folder
 
     def _tell(self, *sentences: str) -> None:
-        """What is to be known of the run shown, each once."""
-        for sentence in dict.fromkeys(sentences):
-            if sentence not in self._told_of_run:
-                self._told_of_run.add(sentence)
-                self.noted.emit(sentence)
+        """What is to be known of the run shown, each sentence once; what is new together, since one is shown."""
+        new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._told_of_run]
+        if new:
+            self._told_of_run.update(new)
+            self.noted.emit(" ".join(new))
 
     def _adopt(self, controls: Controls) -> None:
         """Take up controls that somebody else turned."""

@@ -133,3 +133,18 @@ def test_new_runs_say_their_format(tmp_path):
     run.close()
     assert (tmp_path / "run" / "config.toml").read_text().startswith("format = 2\n")
     assert json.loads((tmp_path / "run" / "data.json").read_text())["format"] == 2
+
+
+def test_every_command_tells_what_is_damaged(kept):
+    with open(kept / "metrics.jsonl", "ab") as file:
+        file.write(b'{"step": 6, "kind": "scalars", "values": {"loss/a": "1"}}\n')
+    said = f"{kept / 'metrics.jsonl'} is damaged: 1 line was passed over (line 7)"
+    assert any(said in note for note in json.loads(poseaug("info", str(kept), "--json").stdout)["notes"])
+    source = str(kept.parent / "source.npz")
+    assert poseaug("evaluate", str(kept), "--on", source, "--device", "cpu").stderr.count(said) == 1
+    resumed = poseaug("train", "--resume", str(kept))
+    assert resumed.exit_code == 0
+    assert resumed.stderr.count(said) == 1 and "What was damaged is dropped." in resumed.stderr
+    assert json.loads(poseaug("info", str(kept), "--json").stdout)["notes"] == [
+        "1 of 2 clips of source are held out as its test set"
+    ]
