@@ -22,6 +22,8 @@ from poseaug_core.storage import replacing
 OPSET = 18
 #: Metres by which a written file may answer otherwise than its network.
 TOLERANCE = 1e-4
+#: Poses of a file whose batch is fixed.
+LARGEST_BATCH = 1 << 16
 ABOUT = {
     "input": "uv (batch, 16, 2): u = 2 px / width - 1, v = 2 py / width - height / width",
     "output": "xyz (batch, 16, 3) metres, x right, y down, z forward; subtract joint 0 for root-relative",
@@ -49,16 +51,22 @@ class OnnxEstimator(nn.Module):
             raise UserError(f"{path} does not exist; name an ONNX file.")
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            #: What its maker wrote into it.
+            self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+            inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+            given = ", ".join(f"{one.name} {one.shape}" for one in inputs)[:200]
+            known = len(inputs) == 1 and inputs[0].type == "tensor(float)" and inputs[0].shape[1:] == [16, 2]
+            batch, output = inputs[0].shape[0], outputs[0].name
         except Exception as error:  # onnxruntime's own kinds have no public base class
             raise UserError(f"{path} cannot be run as ONNX ({_first_line(error)}); export it again.") from error
-        #: What its maker wrote into it.
-        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
-        self.path, inputs, outputs = str(path), self.session.get_inputs(), self.session.get_outputs()
-        if len(inputs) != 1 or list(inputs[0].shape[1:]) != [16, 2] or inputs[0].type != "tensor(float)":
-            given = ", ".join(f"{one.name} {one.shape}" for one in inputs)
+        self.path = str(path)
+        if not known:
             raise UserError(f"{path} takes {given}, but an estimator takes uv (batch, 16, 2) alone; name another file.")
-        self.input, self.output = inputs[0].name, outputs[0].name
-        batch = inputs[0].shape[0]
+        if isinstance(batch, int) and not 1 <= batch <= LARGEST_BATCH:
+            raise UserError(
+                f"{path} takes {batch:,} poses at a time, at most {LARGEST_BATCH:,} can be; export it again."
+            )
+        self.input, self.output = inputs[0].name, output
         self.batch = batch if isinstance(batch, int) else None
 
     def forward(self, uv: Tensor, generator: Generator | None = None) -> Tensor:
@@ -76,8 +84,9 @@ class OnnxEstimator(nn.Module):
             xyz = self.session.run([self.output], {self.input: uv})[0]
         except Exception as error:
             raise UserError(f"{self.path} fails in onnxruntime ({_first_line(error)}); export it again.") from error
-        if xyz.shape != (len(uv), 16, 3):
-            raise UserError(f"{self.path} answers with {xyz.shape}, not with {(len(uv), 16, 3)}; name another file.")
+        if not isinstance(xyz, np.ndarray) or xyz.dtype.kind != "f" or xyz.shape != (len(uv), 16, 3):
+            found = getattr(xyz, "shape", type(xyz).__name__)
+            raise UserError(f"{self.path} answers with {found}, not with {(len(uv), 16, 3)}; name another file.")
         return xyz
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import make_estimator
+from poseaug_core.estimators.checking import require_answers
 from poseaug_core.weights import fill, read_weights
 
 
@@ -38,7 +39,9 @@ def open_estimator(source: str | Path, own: str = "", device: torch.device | str
     if file.suffix == ".onnx":
         from poseaug_core.onnx_files import OnnxEstimator
 
-        return Trained(OnnxEstimator(file).eval(), "onnx", 0, str(source))
+        network = OnnxEstimator(file).eval()
+        require_answers(network, str(source))
+        return Trained(network, "onnx", 0, str(source))
     weights, kind = read_weights(source if str(source).startswith("asset:") else file, own)
     network = make_estimator(kind["name"], kind["width"])
     fill(network, weights, kind, str(source), kind["name"])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS, estimator_class
+from poseaug_core.estimators.checking import require_answers
 from poseaug_core.estimators.own import is_own
 from poseaug_core.torch_files import read_torch_file
 
@@ -50,6 +51,7 @@ def read_weights(path: str | Path, own: str = "") -> tuple[dict[str, Tensor], di
     # Which estimator it is comes first, because making numbers float32 takes memory.
     kind = {} if named else recognise({key: tuple(value.shape) for key, value in weights.items()}, str(path))
     weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+    _require_finite(weights, path)
     if named:
         width = said.get("width", 0)
         return weights, {"name": own or said["name"], "width": width if isinstance(width, int) else 0}
@@ -81,7 +83,10 @@ def recognise(shapes: Shapes, source: str) -> dict[str, Any]:
 
 
 def fill(estimator: nn.Module, weights: dict[str, Tensor], kind: dict[str, Any], source: str, name: str) -> None:
-    """Put the weights that ``source`` holds (of ``kind``) into a new estimator called ``name``. Raises UserError."""
+    """Put the weights that ``source`` holds (of ``kind``) into a new estimator called ``name``.
+
+    Raises UserError, also where it then places joints where none can be.
+    """
     expected = {key: tuple(value.shape) for key, value in estimator.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     if found != expected:
@@ -92,6 +97,7 @@ def fill(estimator: nn.Module, weights: dict[str, Tensor], kind: dict[str, Any],
             "choose the estimator and width that it was trained with."
         )
     estimator.load_state_dict(weights)
+    require_answers(estimator, source)
 
 
 def shapes_of(name: str, width: int) -> Shapes:
@@ -144,6 +150,16 @@ def _torch(path: Path) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in weights):  # of torch.nn.DataParallel
         weights = {key.removeprefix("module."): value for key, value in weights.items()}
     return weights
+
+
+def _require_finite(weights: dict[str, Tensor], path: Path) -> None:
+    for key, value in weights.items():
+        good = value.isfinite() if value.is_floating_point() else None
+        if good is not None and not good.all():
+            raise UserError(
+                f"{path}: {int((~good).sum()):,} of {value.numel():,} numbers of {key[:60]} are NaN or infinite; name "
+                "another checkpoint, or train it again."
+            )
 
 
 def _require_stored(weights: dict[str, Tensor], path: Path) -> None:

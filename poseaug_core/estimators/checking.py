@@ -8,8 +8,15 @@ from torch import Generator, nn
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import one_line
 from poseaug_core.layers import kept_statistics
+from poseaug_core.units import ANSWER
 
 SHAPE = (16, 3)
+#: uv (16, 2) of a person who stands 5 m before a camera: what any estimator must have a sensible answer to.
+PROBE = (
+    (0.0, 0.05), (-0.06, 0.05), (-0.06, 0.25), (-0.06, 0.45), (0.06, 0.05), (0.06, 0.25), (0.06, 0.45),
+    (0.0, -0.06), (0.0, -0.17), (0.0, -0.25), (0.07, -0.16), (0.14, -0.06), (0.16, 0.04),
+    (-0.07, -0.16), (-0.14, -0.06), (-0.16, 0.04),
+)  # fmt: skip
 
 
 def made_and_checked(kind: type[nn.Module], width: int, name: str) -> nn.Module:
@@ -29,6 +36,30 @@ def made_and_checked(kind: type[nn.Module], width: int, name: str) -> nn.Module:
     finally:
         torch.random.set_rng_state(state)
     return network
+
+
+@torch.no_grad()
+def require_answers(network: nn.Module, source: str) -> None:
+    """UserError unless the network answers PROBE with places where joints can be; its mode and statistics are kept."""
+    training = network.training
+    device = next((weight.device for weight in network.parameters()), None)
+    try:
+        xyz = network.eval()(torch.tensor([PROBE] * 2, device=device), None)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{source} fails on a standing person ({one_line(error)}); name another checkpoint.") from error
+    finally:
+        network.train(training)
+    found = tuple(xyz.shape) if isinstance(xyz, torch.Tensor) else type(xyz).__name__
+    if found != (2, *SHAPE):
+        raise UserError(f"{source} answers two people with {found}, but {(2, *SHAPE)} is needed; name another file.")
+    good = ANSWER.holds(xyz)
+    if not good.all():
+        raise UserError(
+            f"{source} places a joint of a standing person at {xyz[~good][0].item():.3g} m (limit: {ANSWER.limits}); "
+            f"{ANSWER.remedy}."
+        )
 
 
 def _check(network: nn.Module, name: str) -> None:

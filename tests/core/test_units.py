@@ -8,11 +8,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.io import loadmat, savemat
 
 from poseaug_core.errors import UserError
+from poseaug_core.estimators import make_estimator
 from poseaug_core.motion.demo import demo_set
 from poseaug_core.readers import read_keypoints, read_poses
+from poseaug_core.trained import open_estimator
 from poseaug_core.units import CAMERA, UV, Watch, require
 from tests.core import made_datasets as made
 from tests.core.acclaim_people import asf_text, write_person
@@ -211,3 +214,56 @@ def test_acclaim(tmp_path):
     ):  # fmt: skip
         skeleton.write_text(asf_text().replace(old, new))
         refused(file, "07.asf", word)
+
+
+def saved(folder, change) -> str:
+    """A small estimator's weights, changed."""
+    torch.manual_seed(0)
+    state = make_estimator("simple_baseline", 16).state_dict()
+    change(state)
+    save_file(state, folder / "net.safetensors")
+    return str(folder / "net.safetensors")
+
+
+def test_weights(tmp_path):
+    assert open_estimator(saved(tmp_path, lambda state: None)).width == 16
+    for value, words in ((float("nan"), ("w2.weight", "1 of 720 numbers")), (float("inf"), ("w2.weight",))):
+        path = saved(tmp_path, lambda state, value=value: state["w2.weight"].view(-1)[5].fill_(value))
+        refused(path, path, *words, "NaN or infinite", read=open_estimator)
+    for key, value in (("w2.bias", 1e4), ("w2.bias", 3e38), ("batch_norm1.running_var", -1.0)):
+        path = saved(tmp_path, lambda state, key=key, value=value: state[key].fill_(value))
+        refused(path, path, "standing person", "10 m", read=open_estimator)
+    torch.save({"model_pos": load_file(path)}, tmp_path / "ckpt.pth.tar")
+    refused(tmp_path / "ckpt.pth.tar", "standing person", read=open_estimator)
+
+
+def test_answers_of_onnx(tmp_path):
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, save
+
+    def write(factor: float, batch="batch", kind=TensorProto.FLOAT) -> None:
+        shape = helper.make_tensor_value_info
+        nodes = [
+            helper.make_node("ReduceSum", ["uv", "axes"], ["sum"], keepdims=1),
+            helper.make_node("Concat", ["sum", "sum", "sum"], ["three"], axis=2),
+            helper.make_node("Mul", ["three", "factor"], ["xyz"]),
+        ]
+        constants = [helper.make_tensor("axes", TensorProto.INT64, [1], [2])]
+        constants += [helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor])]
+        made = helper.make_graph(
+            nodes, "net", [shape("uv", kind, [batch, 16, 2])], [shape("xyz", kind, [batch, 16, 3])], constants
+        )
+        opset = [helper.make_opsetid("", 18)]
+        save(helper.make_model(made, opset_imports=opset, ir_version=9), tmp_path / "net.onnx")
+
+    write(1.0)
+    assert open_estimator(tmp_path / "net.onnx").name == "onnx"
+    for factor in (1e4, float("nan")):
+        write(factor)
+        refused(tmp_path / "net.onnx", "net.onnx", "standing person", "10 m", read=open_estimator)
+    write(1.0, 2**31)
+    refused(tmp_path / "net.onnx", "2,147,483,648 poses", "65,536", read=open_estimator)
+    write(1.0)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(path.read_bytes().replace(b"uv", b"u\xff"))
+    refused(path, "cannot be run as ONNX", read=open_estimator)
