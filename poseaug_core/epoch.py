@@ -93,8 +93,7 @@ class Epoch:
         return xyz, project(xyz, camera), camera
 
     def collect(self, iteration: int | Tensor, made: Augmented, keep_rule: str) -> Tensor:
-        """Keep an augmented batch (RT poses) for the estimator, marking the pairs that the rule lets through; (b,) bool,
-        which."""
+        """Keep an augmented batch (RT poses) for the estimator; (b,) bool, which pairs the rule lets through."""
         if keep_rule == "released":
             usable = (made.uv_rt <= 1).flatten(1).all(1)
         else:

@@ -23,6 +23,8 @@ LOOK_EVERY, LASTS = 25, 2
 FARTHEST, LARGEST_POSE_LOSS, LARGEST_LOSS = 200.0, 100.0, 1e4
 #: mm: error on the watched poses. Its ratio to that at the end of pre-training, and by how many mm at least.
 LARGEST_ERROR, WORSE_RATIO, WORSE_BY = 5_000.0, 1.5, 30.0
+#: mm: of an estimator that pre-training has taught something. Of the error of the look before, where it is falling.
+LEARNED, FALLING = 400.0, 0.98
 #: Shares: of pairs kept; of both sides that a saturated discriminator tells right, and that a blind one does.
 FEWEST_KEPT, SATURATED, BLIND = 0.05, 0.985, 0.01
 #: Ratio of the median hardness to the upper end of its band.
@@ -111,7 +113,8 @@ class Health:
         found = {}
         for kind, value, limit, text in self._found(snapshot, means):
             found.setdefault(kind, (value, limit, text))
-        asleep = OF_AUGMENTOR if not _augments(snapshot, means) else ()  # of whom nothing was asked in this look
+        asleep = set() if _augments(snapshot, means) else set(OF_AUGMENTOR)  # of whom nothing was asked in this look
+        asleep |= set() if _learns_real(means) else {"estimator worse"}
         self.lasted = {kind: n for kind, n in self.lasted.items() if kind in found or kind in asleep}
         self.lasted |= {kind: self.lasted.get(kind, 0) + 1 for kind in found}
         ago = {kind: 0 if kind in found else n + (kind not in asleep) for kind, n in self.raised.items()}
@@ -141,14 +144,18 @@ class Health:
         yield from _apart(snapshot)
         if snapshot.phase != "poseaug":
             return
-        if self.baseline:
-            error = float(snapshot.error[0].mean())
-            limit = max(WORSE_RATIO * self.baseline, self.baseline + WORSE_BY)
-            if error > limit:
-                told = f"The estimator's error on the watched poses is {error:.0f} mm, {self.baseline:.0f} mm before"
-                yield "estimator worse", error, limit, f"{told} PoseAug began (limit {limit:.0f})"
+        if _learns_real(means) and self.baseline and self.baseline < LEARNED:
+            yield from self._worse(snapshot)
         if _augments(snapshot, means):
             yield from self._augmentor(snapshot, means)
+
+    def _worse(self, snapshot: Snapshot) -> Found:
+        """While it learns from real pairs: after a pass of augmented ones alone it is worse, and getting better."""
+        error, limit = float(snapshot.error[0].mean()), max(WORSE_RATIO * self.baseline, self.baseline + WORSE_BY)
+        falling = self._before is not None and error < FALLING * float(self._before.error[0].mean())
+        if error > limit and not falling:
+            told = f"The estimator's error on the watched poses is {error:.0f} mm, {self.baseline:.0f} mm before"
+            yield "estimator worse", error, limit, f"{told} PoseAug began (limit {limit:.0f})"
 
     def _augmentor(self, snapshot: Snapshot, means: dict[str, float]) -> Found:
         """What is found only while the augmentor is at work."""
@@ -207,6 +214,11 @@ OF_AUGMENTOR = (
     "one view",
     "too hard",
 )
+
+
+def _learns_real(means: dict[str, float]) -> bool:
+    real = {"loss/estimator_real", "loss/estimator_mixed"} & means.keys()
+    return bool(real) and "loss/estimator_augmented" not in means
 
 
 def _augments(snapshot: Snapshot, means: dict[str, float]) -> bool:

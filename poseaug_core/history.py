@@ -274,7 +274,7 @@ class History:
     @property
     def notes(self) -> list[str]:
         """What is to be known of the records, in sentences."""
-        with self._lock, self._opened() as base:
+        with self._lock, self._opened():
             told = []
             if self._thinned:
                 told.append(f"{self._thinned:,} older snapshots were dropped to keep the history in its limit.")

@@ -17,6 +17,7 @@ from poseaug_core.config import PRESETS, SETTINGS, Config, load_toml, make_confi
 from poseaug_core.controls import KNOBS
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own, name_own
+from poseaug_core.health import Alarmed
 
 #: Every flag but the preset's own; where Config and Controls share a name, the start of the schedule is meant.
 FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if name != "preset"}
@@ -25,16 +26,20 @@ FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if nam
 @click.command(cls=GroupedCommand, short_help="Train an estimator with PoseAug in a run folder.")
 @click.option("--out", type=click.Path(), help="Folder of the new run, for example runs/a.")
 @click.option("--resume", type=click.Path(), help="Go on with the run in this folder, as if it had never stopped.")
+@click.option(
+    "--from", "checkpoint", metavar="NAME", help="With --resume: the checkpoint to go back to. [default: latest]"
+)
 @click.option("--replay", type=click.Path(), help="Repeat this run, with every change of a control at its step.")
 @click.option("--config", "file", type=click.Path(), help="A TOML file of settings, such as a run's config.toml.")
 @click.option("--preset", metavar="|".join(PRESETS), help="Named settings to start from. [default: released]")
 @json_option
 @setting_options(FLAGS)
-def train(out, resume, replay, file, preset, as_json, **flags) -> None:
+def train(out, resume, checkpoint, replay, file, preset, as_json, **flags) -> None:
     """Train an estimator with PoseAug in a new run folder.
 
     Settings come from the preset, then the TOML file, then the flags. Ctrl+C stops after the step in hand and
-    leaves a checkpoint; a second Ctrl+C ends at once.
+    leaves a checkpoint; a second Ctrl+C ends at once. A resumed run keeps its settings; its controls (rates, weights,
+    beta, ...) may be changed, and --on-alarm. Exit code 3: the run was ended by an alarm.
 
     \b
     poseaug train --source source.h5 --cross wild.h5 --estimator simple_baseline --out runs/a
@@ -43,18 +48,37 @@ def train(out, resume, replay, file, preset, as_json, **flags) -> None:
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     _name_own(given, resume or replay)
     if resume:
-        _refuse("--resume", given, out=out, replay=replay, config=file, preset=preset)
+        turned = {name: value for name, value in given.items() if name in KNOBS or name == "on_alarm"}
+        rest = {name: value for name, value in given.items() if name not in turned}
+        _refuse("--resume", rest, out=out, replay=replay, config=file, preset=preset)
     elif not out:
         raise UserError("There is no folder to train in; name a new one with --out, for example --out runs/a.")
+    if checkpoint and not resume:
+        raise UserError(f"--from is {checkpoint!r}, a checkpoint to resume from; name the run with --resume.")
     if replay:
         _refuse("--replay", given, config=file, preset=preset)
     overrides = {**given, **({"preset": preset} if preset else {})}
-    config = load_toml(Path(file), **overrides) if file else make_config(**overrides)
-    result = _watched(config, Path(resume or out).absolute(), bool(resume), replay, as_json)
+    if resume:
+        config = _turned(resume, turned)
+    else:
+        config = load_toml(Path(file), **overrides) if file else make_config(**overrides)
+    result = _watched(config, Path(resume or out).absolute(), bool(resume), replay, as_json, checkpoint or "latest")
     if as_json:
         print_json(result)
     if result["state"] == "stopped":
         raise click.exceptions.Exit(130)
+
+
+def _turned(folder: str, turned: dict[str, Any]) -> Config | None:
+    """The config of a run to resume with some of its controls changed, None where none is."""
+    if not turned:
+        return None
+    from poseaug_core.runs import Run
+
+    run = Run.open(folder)
+    policy = turned.pop("on_alarm", run.config.on_alarm)
+    controls = {name: KNOBS[name].check(value) for name, value in turned.items()}
+    return replace(run.config, on_alarm=policy, controls=replace(run.controls(), **controls))
 
 
 def _name_own(given: dict[str, Any], run: str | None) -> None:
@@ -76,17 +100,20 @@ def _refuse(flag: str, given: dict[str, Any], **others) -> None:
         raise UserError(f"{flag} keeps the settings of the run it names; leave out --{' --'.join(names)}.")
 
 
-def _watched(config: Config, folder: Path, resume: bool, replay: str | None, as_json: bool) -> dict[str, Any]:
+def _watched(
+    config: Config | None, folder: Path, resume: bool, replay: str | None, as_json: bool, checkpoint: str
+) -> dict[str, Any]:
     from poseaug_core.commands.watching import watch
     from poseaug_core.launch import train
     from poseaug_core.live import Live
 
-    live = Live(config.controls)
+    live = Live(config and config.controls)
     failures: list[Exception] = []
 
     def work() -> None:
         try:
-            train(None if resume or replay else config, folder, live, resume=resume, replay=replay)
+            given = None if replay else config
+            train(given, folder, live, resume=resume, replay=replay, checkpoint=checkpoint)
         except Exception as error:
             failures.append(error)
 
@@ -101,6 +128,9 @@ def _watched(config: Config, folder: Path, resume: bool, replay: str | None, as_
         signal.signal(signal.SIGTERM, terminate)
     status = live.status
     if failures:
+        if isinstance(failures[0], Alarmed):
+            click.echo(f"Error: {failures[0]}", err=True)
+            raise click.exceptions.Exit(3)
         if isinstance(failures[0], UserError):
             raise failures[0]
         click.echo(f"Error: {status.message}", err=True)

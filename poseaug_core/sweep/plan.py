@@ -15,7 +15,8 @@ from poseaug_core.sweep.identity import identity
 PRETRAINING = (
     "preset", "source", "source_test", "cross", "rig", "data_seed", "estimator", "estimator_width", "seed", "device",
     "threads", "precision", "batch_size", "pretrain_epochs", "pretrain_lr", "gradient_clip", "snapshot_every",
-    "probe_size", "crowd_size", "history_limit", "checkpoints_kept", "on_alarm", "evaluate_epochs", "evaluate_iterations", "checkpoint_epochs",
+    "probe_size", "crowd_size", "evaluate_epochs", "evaluate_iterations", "checkpoint_epochs",
+    "history_limit", "checkpoints_kept", "on_alarm",
 )  # fmt: skip
 #: What a folder's name tells beside estimator, augmentation and seed: (field, value that goes unsaid, prefix).
 TOLD = (
