@@ -214,8 +214,8 @@ class Config(RandomRanges, EvolutionRanges):
     )  # fmt: skip
     on_alarm: str = setting(
         "note", "on alarm",
-        "What happens when the training goes wrong: it is said, it waits, it goes back to the last good checkpoint with "
-        "rates halved, or it ends.",
+        "What happens when the training goes wrong: it is said, it waits, it goes back to the last good checkpoint "
+        "with rates halved, or it ends.",
         group=RECORD, choices=("note", "pause", "rollback", "stop"),
     )  # fmt: skip
     history_limit: int = setting(

@@ -309,7 +309,8 @@ def exported(tmp_path_factory) -> dict[str, Path]:
         write_checkpoint(folder / f"{name}.safetensors", tensors, {"estimator": {"name": name, "width": 16}})
         done = poseaug("export", "estimator", folder / f"{name}.safetensors", "--out", folder / f"{name}.onnx")
         assert done.exit_code == 0, done.output
-        assert re.search(r"opset 18; its answers are at most (0|\de-\d\d) m from the network's", done.stdout), done.stdout
+        told = r"opset 18; its answers are at most (0|\de-\d\d) m from the network's"
+        assert re.search(told, done.stdout), done.stdout
     return {name: folder / f"{name}.onnx" for name in ESTIMATORS}
 
 
