@@ -17,7 +17,7 @@ import numpy as np
 from poseaug_core.errors import UserError
 from poseaug_core.fixed_point import FixedPoint
 from poseaug_core.motion.bvh_writer import write_bvh
-from poseaug_core.paths import readable
+from poseaug_core.plain_text import plain
 from poseaug_core.readers.column_files import begin_npy
 from poseaug_core.readers.hdf5_writer import Hdf5Writer
 from poseaug_core.readers.keypoint_columns import Column, Texts, chunks
@@ -201,12 +201,12 @@ def _h5(path: Path, head: Head) -> Iterator[Writer]:
             nonlocal widest
             for key, column in poses.columns().items():
                 file.append(key, column)
-            texts = list(map(readable, poses.names))
+            texts = list(map(plain, poses.names))
             names.append(texts)
             widest = max(widest, *(len(text.encode()) for text in texts))
 
         yield Writer(path, head, add)
-        known = {"units": UNITS, "estimator": readable(head.estimator), "joints": list(HUMAN16.names)}
+        known = {"units": UNITS, "estimator": plain(head.estimator), "joints": list(HUMAN16.names)}
         file.end({}, known, {"images": ((len(names),), np.dtype(f"S{widest}"))})
         for rows in chunks(len(names)):
             file.append("images", np.array([text.encode() for text in names.read(rows)], f"S{widest}"))

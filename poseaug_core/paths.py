@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import NAME, plain
 
 #: What is neither a file nor a folder.
 KINDS = {
@@ -79,12 +80,6 @@ def as_text(path: str) -> str:
     return path
 
 
-def readable(text: str) -> str:
-    """The text with bytes of a name that are no letters written out, so that every file and screen can hold it."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def shown(path: str | Path) -> str:
     """The path in a sentence: cut where it is too long to be read, and with every letter one that can be printed."""
-    text = readable(os.fspath(path)).replace("\0", "\\0")
-    return text if len(text) <= 200 else f"{text[:100]}...{text[-40:]}"
+    return plain(os.fspath(path), NAME)

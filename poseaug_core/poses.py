@@ -10,7 +10,7 @@ from torch import Tensor
 
 from poseaug_core.checks import bands, check_poses, check_projection
 from poseaug_core.geometry import project
-from poseaug_core.paths import readable
+from poseaug_core.plain_text import NAME, plain
 from poseaug_core.skeleton import HUMAN16, Skeleton
 
 TAGS = ("subject", "clip", "frame", "view")
@@ -105,8 +105,8 @@ def make_poses(xyz, uv, camera, tag=None, clips=(), name="poses", notes=()) -> P
     tag = torch.zeros(len(xyz), 4, dtype=torch.int32) if tag is None else _column(tag, torch.int32)
     check_poses(xyz, uv, camera, name)
     check_projection(xyz, uv, camera, name)
-    clips, notes = (tuple(readable(str(text)) for text in texts) for texts in (clips, notes))
-    return Poses(xyz, uv, camera, tag, clips, readable(name), notes)
+    clips, notes = (tuple(plain(text) for text in texts) for texts in (clips, notes))
+    return Poses(xyz, uv, camera, tag, clips, plain(name, NAME), notes)
 
 
 def _column(values, kind: torch.dtype = torch.float32) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import counted, json_option, print_json, progress_bar
+from poseaug_core.commands.terminal import counted, json_option, print_json, progress_bar, tell
 from poseaug_core.errors import UserError
 
 #: Of what was found in the files, so many lines are shown; --json gives all.
@@ -86,11 +86,11 @@ def film_to(source, out, as_json: bool, rig, fps, seed, proportions, jobs, **kin
         print_json(found)
         return
     for note, count in list(found["notes"].items())[:NOTES]:
-        click.echo(f"{note} ({count} of {found['clips']} clips)" if found["clips"] > 1 else note, err=True)
+        tell(f"{note} ({count} of {found['clips']} clips)" if found["clips"] > 1 else note, err=True)
     for line in found["left_out"]:
-        click.echo(f"Left out: {line}", err=True)
+        tell(f"Left out: {line}", err=True)
     clips, subjects = counted(found["clips"], "clips"), counted(len(found["subjects"]), "subjects")
-    click.echo(f"Written: {out}, {counted(found['poses'], 'poses')} of {clips}, {subjects}")
+    tell(f"Written: {out}, {counted(found['poses'], 'poses')} of {clips}, {subjects}")
 
 
 @convert.command()
@@ -117,8 +117,8 @@ def poses(spec, out, split, as_json) -> None:
         print_json({"written": str(written), "poses": len(found), "name": found.name, "notes": list(found.notes)})
         return
     for note in found.notes:
-        click.echo(note, err=True)
-    click.echo(f"Written: {written}, {counted(len(found), 'poses')} of {found.name}")
+        tell(note, err=True)
+    tell(f"Written: {written}, {counted(len(found), 'poses')} of {found.name}")
 
 
 def check_target(out: str) -> None:
@@ -151,4 +151,4 @@ def demo_data(out, seed, as_json) -> None:
         print_json(written)
     else:
         for one in written:
-            click.echo(f"Written: {one['written']}, {counted(one['poses'], 'poses')}")
+            tell(f"Written: {one['written']}, {counted(one['poses'], 'poses')}")

@@ -13,6 +13,7 @@ from poseaug_core.commands.terminal import (
     print_json,
     print_table,
     progress_bar,
+    tell,
     with_unit,
 )
 from poseaug_core.config import Config
@@ -51,7 +52,7 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
     opened = Run.open(run) if (Path(run) / "config.toml").is_file() else None
     settings = Config() if opened is None else opened.config
     for sentence in [] if opened is None else opened.damage:
-        click.echo(sentence, err=True)
+        tell(sentence, err=True)
     rig, data_seed = rig or settings.rig, settings.data_seed if data_seed is None else data_seed
     device = choose_device(device)
     trained = open_estimator(run, own, device)
@@ -71,11 +72,11 @@ def evaluate(run, specs, protocol, sides, flip, rig, data_seed, device, own, as_
     heads = [_head(result["sets"], number) for number in range(len(result["sets"]))]
     print_table(["metric", *heads], rows, f"{trained.name} of {run}{', flip-averaged' if flip else ''}")
     for head, found in zip(heads, result["sets"], strict=True):
-        click.echo(f"{head}: {found['on']}, {counted(found['poses'], 'poses')}")
+        tell(f"{head}: {found['on']}, {counted(found['poses'], 'poses')}")
     for head, found in zip(heads, result["sets"], strict=True):
         for side, table in found.get("by", {}).items():
             _print_side(side, table, head)
-        click.echo(found["note"])
+        tell(found["note"])
 
 
 def _head(sets: list[dict], number: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from poseaug_core.commands.export_estimator import estimator
-from poseaug_core.commands.terminal import json_option, print_json, progress_bar
+from poseaug_core.commands.terminal import json_option, print_json, progress_bar, tell
 from poseaug_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -128,4 +128,4 @@ def _say(result: dict, more: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(f"Written: {result['written']}, {more}")
+        tell(f"Written: {result['written']}, {more}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from poseaug_core.commands.terminal import json_option, out_option, own_estimator_option, print_json
+from poseaug_core.commands.terminal import json_option, out_option, own_estimator_option, print_json, tell
 from poseaug_core.errors import UserError
 
 SUFFIXES = (".safetensors", ".onnx")
@@ -46,8 +46,8 @@ def estimator(run, out, own, as_json) -> None:
     if as_json:
         print_json(result)
         return
-    click.echo(f"Written: {out}")
+    tell(f"Written: {out}")
     if suffix == ".onnx":
         apart = result["largest_difference_m"]
         checked = f"at most {apart:.1g} m from" if apart is not None else "not compared (no onnxruntime here) with"
-        click.echo(f"ONNX opset {OPSET}; its answers are {checked} the network's.")
+        tell(f"ONNX opset {OPSET}; its answers are {checked} the network's.")

@@ -7,7 +7,7 @@ import dataclasses
 import click
 
 from poseaug_core.commands.convert import check_target, film_to, filming_options
-from poseaug_core.commands.terminal import json_option, print_json, print_table, progress_bar
+from poseaug_core.commands.terminal import json_option, print_json, print_table, progress_bar, tell
 from poseaug_core.errors import UserError
 
 
@@ -50,9 +50,9 @@ def cmu(subjects, trials, into, base_url, listing, out, as_json, **filming) -> N
         print_json(found | {"folder": str(fetched.folder), "files": list(map(str, fetched.files))})
         return
     for note in fetched.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
     came = f"{fetched.new} files new, {fetched.new_bytes / 1e6:.1f} MB"
-    click.echo(f"Fetched: {len(fetched.files)} trials in {fetched.folder} ({came})", err=bool(out))
-    click.echo(f"Please acknowledge: {ACKNOWLEDGEMENT}", err=True)
+    tell(f"Fetched: {len(fetched.files)} trials in {fetched.folder} ({came})", err=bool(out))
+    tell(f"Please acknowledge: {ACKNOWLEDGEMENT}", err=True)
     if out:
         film_to(list(fetched.files), out, as_json, **filming)

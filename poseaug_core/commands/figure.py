@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from poseaug_core.commands.sweeping import plan_rows, print_plan, seeds_of, sweep_options, train_plan
-from poseaug_core.commands.terminal import json_option, print_json, progress_bar
+from poseaug_core.commands.terminal import json_option, print_json, progress_bar, tell
 from poseaug_core.errors import UserError
 
 NUMBERS = (1, 3, 5, 6, 7)
@@ -101,4 +101,4 @@ def _say(number: int, written, as_json: bool) -> None:
     if as_json:
         print_json({"figure": number, "written": str(written)})
     else:
-        click.echo(f"Written: {written}")
+        tell(f"Written: {written}")

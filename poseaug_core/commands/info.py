@@ -22,6 +22,7 @@ from poseaug_core.commands.terminal import (
 from poseaug_core.config import PRESETS, SETTINGS
 from poseaug_core.controls import KNOBS
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import plain
 
 PACKAGES = ("torch", "numpy", "h5py", "safetensors", "PySide6-Essentials", "vispy", "pyqtgraph")
 
@@ -63,12 +64,12 @@ def info(what, as_json) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {_text(entry)}" for name, entry in value.items())
+        return "\n".join(f"{plain(name)}: {_text(entry)}" for name, entry in value.items())
     if isinstance(value, list):
-        return "\n".join(map(str, value)) or "none"
+        return "\n".join(map(plain, value)) or "none"
     if isinstance(value, float):
         return f"{value:.2f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value)
 
 
 def _settings() -> list[dict[str, Any]]:

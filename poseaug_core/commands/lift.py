@@ -16,6 +16,7 @@ from poseaug_core.commands.terminal import (
     print_errors,
     print_json,
     progress_bar,
+    tell,
 )
 from poseaug_core.errors import UserError
 
@@ -179,10 +180,10 @@ def _tell(result: dict, as_json: bool) -> None:
         print_json(result)
         return
     for note in result["notes"]:
-        click.echo(note, err=True)
+        tell(note, err=True)
     if result["errors"]:
         print_errors(result["errors"], f"{result['with']}{' beside ' + result['beside'] if result['beside'] else ''}")
     for key in ("written", "figure"):
         if key in result:
             many = f", {counted(result['poses'], 'poses')}" if key == "written" else ""
-            click.echo(f"Written: {result[key]}{many}")
+            tell(f"Written: {result[key]}{many}")

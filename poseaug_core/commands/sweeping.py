@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +10,10 @@ from typing import Any
 
 import click
 
-from poseaug_core.commands.terminal import print_table, progress_bar
+from poseaug_core.commands.terminal import STOPPING, print_table, progress_bar, tell
 from poseaug_core.config import PRESETS
-from poseaug_core.errors import UserError
+from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.signals import Ended, end_by_interrupt, stopping
 
 #: Seconds between two lines where stderr is no terminal.
 LINES_APART = 30.0
@@ -63,31 +63,20 @@ def names_of(text: str) -> list[str]:
 
 
 def train_plan(plan: Any, folder: str, engine: str, address: str, workers: int) -> dict[str, Any]:
-    """Train what is missing, and give the Run of each label. Ctrl+C stops after the step in hand."""
+    """Train what is missing, and give the Run of each label.
+
+    Ctrl+C, SIGTERM and SIGHUP stop after the step in hand, which is Ended; the same one again ends at once.
+    """
     from poseaug_core.sweep import run_plan
 
-    with stopping() as stopped, progress_lines() as progress:
-        telling = lambda share, text: progress(share, text) and not stopped()  # noqa: E731
-        return run_plan(plan, folder, engine, telling, address, workers)
-
-
-@contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """stopped(): whether Ctrl+C was pressed; a second one ends at once."""
-    asked: list[bool] = []
-
-    def interrupt(*_) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(True)
-        click.echo("\nStopping after this step; Ctrl+C again ends at once.", err=True)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with stopping(lambda: None, end_by_interrupt, STOPPING) as asked, progress_lines() as progress:
+        telling = lambda share, text: progress(share, text) and not asked  # noqa: E731
+        try:
+            return run_plan(plan, folder, engine, telling, address, workers)
+        except Cancelled:
+            if asked.number is None:
+                raise
+            raise Ended(asked.number)
 
 
 @contextmanager
@@ -103,7 +92,7 @@ def progress_lines() -> Iterator[Callable[[float, str], bool]]:
         nonlocal next_at
         if time.monotonic() >= next_at or share == 1.0:
             next_at = time.monotonic() + LINES_APART
-            click.echo(f"{share:6.1%}  {text}", err=True)
+            tell(f"{share:6.1%}  {text}", err=True)
         return True
 
     yield progress
@@ -132,4 +121,4 @@ def print_plan(rows: list[dict[str, Any]]) -> None:
     total = sum(row["seconds_left"] or 0.0 for row in rows)
     done = sum(row["state"] == "done" for row in rows)
     more = f", and {unknown} whose time no finished run tells" if unknown else ""
-    click.echo(f"{done} of {len(rows)} finished; {minutes(total)} left one by one{more}.")
+    tell(f"{done} of {len(rows)} finished; {minutes(total)} left one by one{more}.")

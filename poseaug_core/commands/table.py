@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from poseaug_core.commands.sweeping import names_of, plan_rows, print_plan, seeds_of, sweep_options, train_plan
-from poseaug_core.commands.terminal import json_option, print_json
+from poseaug_core.commands.terminal import json_option, print_json, tell, tell_lines
 from poseaug_core.errors import UserError
 
 
@@ -52,7 +52,7 @@ def table(number, data, source, source_test, cross, wild, extra_2d, preset, esti
             print_json({"left_out": asked.left_out, "runs": found})
             return
         for sentence in asked.left_out:
-            click.echo(sentence)
+            tell(sentence)
         print_plan(found)
         return
     if not read_only:
@@ -63,6 +63,6 @@ def table(number, data, source, source_test, cross, wild, extra_2d, preset, esti
         print_json({"title": result.title, "facts": dict(result.facts), "figures": csv_rows(result),
                     "order": result.order, "notes": result.notes, "written": list(map(str, written))})  # fmt: skip
         return
-    click.echo(markdown(result), nl=False)
+    tell_lines(markdown(result).rstrip("\n"))
     for path in written:
-        click.echo(f"Written: {path}")
+        tell(f"Written: {path}")

@@ -1,4 +1,8 @@
-"""What the commands share: JSON results, tables, progress bars and the flags that settings declare."""
+"""What the commands share: telling, JSON results, tables, progress bars and the flags that settings declare.
+
+All that a command says goes through ``tell`` and ``bars``: what came from files is made harmless there, and what cannot
+be written ends nothing (streams.py).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import click
 
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own, name_own
+from poseaug_core.plain_text import plain, plain_lines
 from poseaug_core.settings import Setting
 
 json_option = click.option(
@@ -25,13 +30,34 @@ own_estimator_option = click.option(
 )  # fmt: skip
 #: Seconds between two lines of progress where stderr is no terminal.
 EVERY = 10.0
+#: Characters of what is being done, beside a bar.
+BESIDE_BAR = 100
+#: Said when the end of what trains is asked for.
+STOPPING = "\nStopping after this step; Ctrl+C again ends at once.\n"
 #: Columns of a table that is not folded.
 UNFOLDED = 100_000
 out_option = click.option("--out", required=True, type=click.Path(), help="File to write.")
 
 
+def tell(sentence: object = "", err: bool = False) -> None:
+    """A sentence on a line of its own, on stdout or stderr."""
+    tell_lines(plain(sentence), err)
+
+
+def tell_lines(text: str, err: bool = False) -> None:
+    """Text in lines of the program's own making, such as a table."""
+    _write(plain_lines(text), err)
+
+
+def _write(text: str, err: bool = False) -> None:
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
+    """JSON is ASCII, in which nothing commands a terminal but DEL."""
+    tell_lines(json.dumps(value, indent=2).replace("\x7f", "\\u007f"))
 
 
 def print_table(headings: list[str], rows: list[list[str]], title: str = "") -> None:
@@ -40,14 +66,14 @@ def print_table(headings: list[str], rows: list[list[str]], title: str = "") -> 
     from rich.table import Table
 
     if title:
-        click.echo(title)
+        tell_lines(title)
     table = Table(header_style="bold", box=None, pad_edge=False, show_header=any(headings))
     for column, heading in enumerate(headings):
         filled = [row[column] for row in rows if row[column]]
         numeric = bool(filled) and all(map(_is_number, filled))
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain_lines(heading), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain_lines, row))
     # A table in a file or pipe is not folded to a width that nobody sees, unless COLUMNS asks for one.
     asked = os.environ.get("COLUMNS", "")
     width = None if sys.stdout.isatty() else int(asked) if asked.isdecimal() and int(asked) else UNFOLDED
@@ -55,7 +81,7 @@ def print_table(headings: list[str], rows: list[list[str]], title: str = "") -> 
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+        _write(line.rstrip())  # rich's own bold letters among it
 
 
 def print_errors(values: dict[str, float | None], title: str = "") -> None:
@@ -87,22 +113,31 @@ def _is_number(text: str) -> bool:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[float, str], bool]]:
     """progress(share, text) for long work: a bar on stderr, or a line now and then where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("", total=1.0)
+    from rich.progress import TaskProgressColumn, TimeRemainingColumn
+
+    with bars(TaskProgressColumn(), TimeRemainingColumn()) as shown:
+        task = shown.add_task("", total=1.0)
 
         def progress(share: float, text: str) -> bool:
-            bars.update(task, completed=share, description=text)
+            shown.update(task, completed=share, description=plain(text, BESIDE_BAR))
             return True
 
         yield progress
+
+
+@contextmanager
+def bars(*columns: Any) -> Iterator[Any]:
+    """rich's Progress on stderr: description, bar and columns. Texts in it are shown as they are, without markup."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    description = TextColumn("{task.description}", markup=False)
+    with Progress(description, BarColumn(), *columns, console=console, transient=True) as shown:
+        yield shown
 
 
 def _lines() -> Callable[[float, str], bool]:
@@ -113,7 +148,7 @@ def _lines() -> Callable[[float, str], bool]:
         nonlocal told
         if time.monotonic() - told >= EVERY:
             told = time.monotonic()
-            click.echo(f"{text}  {share:.0%}", err=True)
+            tell(f"{text}  {share:.0%}", err=True)
         return True
 
     return progress

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +10,23 @@ from typing import Any
 
 import click
 
-from poseaug_core.commands.terminal import GroupedCommand, json_option, print_errors, print_json, setting_options
+from poseaug_core.commands.terminal import (
+    STOPPING,
+    GroupedCommand,
+    json_option,
+    print_errors,
+    print_json,
+    setting_options,
+    tell,
+)
 from poseaug_core.config import PRESETS, SETTINGS, Config, load_toml, make_config
 from poseaug_core.controls import KNOBS
 from poseaug_core.errors import UserError
 from poseaug_core.estimators.own import is_own, name_own
 from poseaug_core.health import Alarmed
+from poseaug_core.paths import usable
+from poseaug_core.plain_text import named_error
+from poseaug_core.signals import Asked, stopping
 
 #: Every flag but the preset's own; where Config and Controls share a name, the start of the schedule is meant.
 FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if name != "preset"}
@@ -37,9 +46,11 @@ FLAGS = {name: s for name, s in {**SETTINGS, **KNOBS, **SETTINGS}.items() if nam
 def train(out, resume, checkpoint, replay, file, preset, as_json, **flags) -> None:
     """Train an estimator with PoseAug in a new run folder.
 
-    Settings come from the preset, then the TOML file, then the flags. Ctrl+C stops after the step in hand and
-    leaves a checkpoint; a second Ctrl+C ends at once. A resumed run keeps its settings; its controls (rates, weights,
-    beta, ...) may be changed, and --on-alarm. Exit code 3: the run was ended by an alarm.
+    Settings come from the preset, then the TOML file, then the flags. Ctrl+C, SIGTERM and a closed terminal (SIGHUP)
+    stop after the step in hand and leave a checkpoint; a second Ctrl+C ends at once. A resumed run keeps its settings;
+    its controls (rates, weights, beta, ...) may be changed, and --on-alarm. Where progress cannot be written the
+    training goes on. Exit codes: 130, 143 or 129 stopped by Ctrl+C, SIGTERM or SIGHUP; 3 ended by an alarm; 74
+    finished, but the result could not be written on stdout.
 
     \b
     poseaug train --source source.h5 --cross wild.h5 --estimator simple_baseline --out runs/a
@@ -62,11 +73,13 @@ def train(out, resume, checkpoint, replay, file, preset, as_json, **flags) -> No
         config = _turned(resume, turned)
     else:
         config = load_toml(Path(file), **overrides) if file else make_config(**overrides)
-    result = _watched(config, Path(resume or out).absolute(), bool(resume), replay, as_json, checkpoint or "latest")
+    result, asked = _watched(
+        config, usable(resume or out).absolute(), bool(resume), replay, as_json, checkpoint or "latest"
+    )
     if as_json:
         print_json(result)
     if result["state"] == "stopped":
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(asked.code)
 
 
 def _turned(folder: str, turned: dict[str, Any]) -> Config | None:
@@ -102,7 +115,8 @@ def _refuse(flag: str, given: dict[str, Any], **others) -> None:
 
 def _watched(
     config: Config | None, folder: Path, resume: bool, replay: str | None, as_json: bool, checkpoint: str
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Asked]:
+    """The result, and which signal asked for the end, if one did."""
     from poseaug_core.commands.watching import watch
     from poseaug_core.launch import train
     from poseaug_core.live import Live
@@ -118,33 +132,24 @@ def _watched(
             failures.append(error)
 
     worker = threading.Thread(target=work, name="training", daemon=True)
-    before = signal.signal(signal.SIGINT, lambda *_: _interrupt(live))
-    terminate = signal.signal(signal.SIGTERM, lambda *_: live.stop())
-    try:
+    with stopping(live.stop, words=STOPPING) as asked:
         worker.start()
-        watch(live, worker, folder)
-    finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, terminate)
+        try:
+            watch(live, worker, folder)
+        except Exception as error:  # whatever becomes of telling, the training goes on
+            tell(f"How it goes can no longer be told ({named_error(error)}); the training goes on.", err=True)
+        finally:
+            worker.join()
     status = live.status
     if failures:
         if isinstance(failures[0], Alarmed):
-            click.echo(f"Error: {failures[0]}", err=True)
+            tell(f"Error: {failures[0]}", err=True)
             raise click.exceptions.Exit(3)
         if isinstance(failures[0], UserError):
             raise failures[0]
-        click.echo(f"Error: {status.message}", err=True)
+        tell(f"Error: {status.message}", err=True)
         raise click.exceptions.Exit(1)
-    return _outcome(replace(status, run=str(folder)), as_json)
-
-
-def _interrupt(live) -> None:
-    """Ctrl+C: first stop at the next step, then end at once (the history and the last checkpoint stay good)."""
-    if live.stopping:
-        os.write(2, b"\nEnded at once; the last checkpoint is kept.\n")
-        os._exit(130)
-    live.stop()
-    os.write(2, b"\nStopping after this step; Ctrl+C again ends at once.\n")
+    return _outcome(replace(status, run=str(folder)), as_json), asked
 
 
 def _outcome(status, as_json: bool) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def _outcome(status, as_json: bool) -> dict[str, Any]:
 
     result = {"run": status.run, "state": status.state, "steps": status.step, "evaluation": {}}
     if not Path(status.run, "config.toml").exists():
-        click.echo("Stopped before the first iteration; there is no run.", err=True)
+        tell("Stopped before the first iteration; there is no run.", err=True)
         return result
     run = Run.open(status.run)
     rows = [row for row in run.metrics()[0] if row["kind"] == "evaluation"]
@@ -163,9 +168,9 @@ def _outcome(status, as_json: bool) -> dict[str, Any]:
         if rows:
             print_errors(rows[-1]["values"], f"Evaluated after {rows[-1]['step']:,} iterations")
         done = "Finished" if status.state == "finished" else "Stopped"
-        click.echo(f"{done} after {status.step:,} iterations; the run is in {status.run}")
+        tell(f"{done} after {status.step:,} iterations; the run is in {status.run}")
     if status.state == "stopped":
         own = run.config.estimator if is_own(run.config.estimator) else ""
         words = ["poseaug", "train", "--resume", status.run, *(["--estimator", own] if own else [])]
-        click.echo(f"Go on with: {shlex.join(words)}", err=True)
+        tell(f"Go on with: {shlex.join(words)}", err=True)
     return result

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import TextColumn
 
+from poseaug_core.commands.terminal import BESIDE_BAR, bars, tell
 from poseaug_core.errors import UserError
 from poseaug_core.live import ENDED, Live, Status
+from poseaug_core.plain_text import plain
 from poseaug_core.runs import Run
 
 #: Seconds between two looks, between two lines at most where the epoch changed, and at least where not.
@@ -19,39 +21,38 @@ LOOK, SOON, LATE = 0.2, 5.0, 60.0
 
 def watch(live: Live, worker: threading.Thread, folder: Path) -> None:
     """Tell on stderr how the training goes until its thread has ended."""
-    console = Console(stderr=True)
     errors = _Errors(folder)
-    if console.is_terminal:
-        _bar(live, worker, errors, console)
+    if sys.stderr.isatty():
+        _bar(live, worker, errors)
     else:
-        _lines(live, worker, errors, console)
+        _lines(live, worker, errors)
     worker.join()
-    errors.tell_notes(console, live)
+    errors.tell_notes(live)
 
 
-def _bar(live: Live, worker: threading.Thread, errors: _Errors, console: Console) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
-    with Progress(*columns, console=console, transient=True, refresh_per_second=5) as bars:
-        task = bars.add_task("preparing", total=1.0, facts="")
+def _bar(live: Live, worker: threading.Thread, errors: _Errors) -> None:
+    with bars(TextColumn("{task.fields[facts]}", markup=False)) as shown:
+        task = shown.add_task("preparing", total=1.0, facts="")
         while worker.is_alive():
             live.wait(*ENDED, timeout=LOOK)
             status = live.status
-            errors.tell_notes(bars.console, live)
+            errors.tell_notes(live)
             total, done = (status.steps, status.step) if status.steps else (1.0, status.done)
-            bars.update(task, total=total, completed=done, description=headline(status), facts=facts(status, errors))
+            words, more = plain(headline(status), BESIDE_BAR), plain(facts(status, errors))
+            shown.update(task, total=total, completed=done, description=words, facts=more)
             worker.join(LOOK if status.state in ENDED else 0)
 
 
-def _lines(live: Live, worker: threading.Thread, errors: _Errors, console: Console) -> None:
+def _lines(live: Live, worker: threading.Thread, errors: _Errors) -> None:
     told, before = float("-inf"), ""
     while worker.is_alive():
         live.wait(*ENDED, timeout=LOOK)
         status, now = live.status, time.monotonic()
-        errors.tell_notes(console, live)
+        errors.tell_notes(live)
         if status.state in ENDED:
             worker.join()
         elif now - told > (SOON if headline(status) != before else LATE):
-            console.print(f"{headline(status)}  {facts(status, errors)}".rstrip(), highlight=False, soft_wrap=True)
+            tell(f"{headline(status)}  {facts(status, errors)}".rstrip(), err=True)
             told, before = now, headline(status)
 
 
@@ -89,16 +90,16 @@ class _Errors:
         self.notes = 0  # of live's, told already
         self.message = ""
 
-    def tell_notes(self, console: Console, live: Live) -> None:
+    def tell_notes(self, live: Live) -> None:
         """Once, as soon as there is a run: what was found and decided while its data were read; what is worth knowing
         while it runs, as soon as it is said."""
         status, notes = live.status, live.notes
         for note in notes[self.notes :]:
-            console.print(note, highlight=False, soft_wrap=True, markup=False)
+            tell(note, err=True)
         self.notes = len(notes)
         if status.state == "running" and status.message not in ("", self.message):
             self.message = status.message
-            console.print(self.message, highlight=False, soft_wrap=True, markup=False)
+            tell(self.message, err=True)
         if self.told or not (self.folder / "data.json").is_file():
             return
         try:
@@ -107,7 +108,7 @@ class _Errors:
             return
         self.told = True
         for note in self.run.data.get("notes", ()):
-            console.print(note, highlight=False, soft_wrap=True, markup=False)
+            tell(note, err=True)
 
     def text(self) -> str:
         try:

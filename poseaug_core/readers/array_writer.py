@@ -12,7 +12,7 @@ from torch import Tensor
 
 from poseaug_core.checks import check_poses, check_projection
 from poseaug_core.motion.filming import COLUMNS, Seen
-from poseaug_core.paths import readable
+from poseaug_core.plain_text import plain
 from poseaug_core.poses import TAGS
 from poseaug_core.readers.arrays import NEEDED, require_target
 from poseaug_core.readers.column_files import write_columns
@@ -42,7 +42,7 @@ class ArrayFile:
 
     def name(self, clips: Sequence[str], notes: Sequence[str]) -> None:
         """The texts that go with the poses."""
-        self.texts = {"clips": list(map(readable, clips)), "notes": list(map(readable, notes))}
+        self.texts = {"clips": list(map(plain, clips)), "notes": list(map(plain, notes))}
 
     def check(self, name: str) -> None:
         """Raises UserError, as make_poses does, for poses that cannot be meant. name: what to call them."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from poseaug_core.errors import UserError
-from poseaug_core.paths import readable
+from poseaug_core.plain_text import plain
 from poseaug_core.poses import TAGS, Poses, make_poses
 from poseaug_core.readers.column_files import write_columns
 from poseaug_core.readers.dhp import from_test_3dhp
@@ -122,7 +122,7 @@ def write_arrays(poses: Poses, path: str | Path) -> Path:
     }
     tag = poses.tag.cpu().numpy()
     columns |= {key: np.ascontiguousarray(tag[:, i]) for i, key in enumerate(TAGS)}
-    texts = {"clips": [readable(str(clip)) for clip in poses.clips], "notes": list(map(readable, poses.notes))}
+    texts = {"clips": list(map(plain, poses.clips)), "notes": list(map(plain, poses.notes))}
     needed = sum(column.nbytes for column in columns.values()) + 64 * len(poses.clips) + 65_536
     with replacing(path, needed) as part:
         write_columns(part, path.suffix, columns, texts)
