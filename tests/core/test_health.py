@@ -39,7 +39,7 @@ def demo():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_collapse_is_noticed_within_a_hundred_iterations(demo, way):
-    config = make_config("small_data", **{**collapse.SMALL, "pretrain_epochs": 1, "epochs": 4, "threads": 1})
+    config = make_config("small_data", **{**collapse.SMALL, "pretrain_epochs": 1, "epochs": 6, "threads": 1})
     trainer, _ = collapse.watched(config, demo, collapse.WAYS[way])
     alarms = [alarm for alarm in trainer.alarms if alarm.step >= trainer.began]
     assert WAYS[way] in [alarm.kind for alarm in alarms]
