@@ -45,7 +45,7 @@ def read_torch_file(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; name a checkpoint.")
     except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL ([\w.]+)|unrecognized function <?([^>]+)>?|unsupported GLOBAL ([\w.]+)", str(error))
+        wanted = re.search(r"GLOBAL ([\w.]{1,100})\b|unrecognized function <([^>\n]{1,100})>", str(error))
         if wanted:
             name = next(filter(None, wanted.groups()))
             raise UserError(

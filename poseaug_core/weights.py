@@ -17,6 +17,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS, estimator_class
 from poseaug_core.estimators.checking import require_answers
 from poseaug_core.estimators.own import is_own
+from poseaug_core.plain_text import of_library
 from poseaug_core.torch_files import read_torch_file
 
 Shapes = dict[str, tuple[int, ...]]
@@ -66,7 +67,7 @@ def recognise(shapes: Shapes, source: str) -> dict[str, Any]:
     for name in ESTIMATORS:
         width = _width(name, found)
         expected = _without_counters(shapes_of(name, width)) if width else {}
-        if found == expected:
+        if found and found == expected:
             return {"name": name, "width": width}
         apart[name] = len(found.items() ^ (expected or _without_counters(shapes_of(name, 8))).items())
     nearest = min(apart, key=apart.get)
@@ -129,7 +130,7 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             nested = [key for key in keys if key.startswith("estimator.")]
             weights = {key.removeprefix("estimator."): file.get_tensor(key) for key in nested or keys}
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a .safetensors checkpoint: {error}.")
+        raise UserError(f"{path} cannot be read as a .safetensors checkpoint: {of_library(error)}.")
     said = meta.get("estimator") if isinstance(meta, dict) else None
     return weights, said if isinstance(said, dict) and isinstance(said.get("name"), str) else {}
 

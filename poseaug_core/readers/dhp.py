@@ -80,7 +80,7 @@ def _official(file: Path, sequence: int | str, key: str, stride: int, clips: lis
     count = min(len(flat), len(solid))
     frames = np.arange(count)
     if "valid_frame" in found:
-        frames = np.flatnonzero(np.ravel(found["valid_frame"])[:count])
+        frames = np.flatnonzero(_of_frames(found["valid_frame"], count, "valid_frame", file))
     frames = frames[::stride]
     if not len(frames):
         raise UserError(f"{file}: 0 of its {count:,} frames are valid, at least 1 is needed; get the file again.")
@@ -95,11 +95,22 @@ def _official(file: Path, sequence: int | str, key: str, stride: int, clips: lis
     notes.append(
         f"TS{number}: {len(frames):,} of {count:,} frames, a camera fitted with a median error of {error:.1f} px"
     )
-    activity = np.ravel(found.get("activity_annotation", np.zeros(count)))[:count].astype(int)[frames]
-    named = [ACTIVITIES[a - 1] if 1 <= a <= len(ACTIVITIES) else f"TS{number}" for a in activity.tolist()]
+    activity = _of_frames(found.get("activity_annotation", np.zeros(count)), count, "activity_annotation", file)
+    known = {number: name for number, name in enumerate(ACTIVITIES, 1)}
+    named = [known.get(a, f"TS{number}") for a in activity[frames].tolist()]
     clips += [name for name in dict.fromkeys(named) if name not in clips]
     clip = np.array([clips.index(name) for name in named])
     return xyz, uv, camera, np.stack((np.full(len(xyz), number), clip, frames, np.zeros(len(xyz), int)), axis=1)
+
+
+def _of_frames(column: np.ndarray, count: int, name: str, file: Path) -> np.ndarray:
+    """(count,) of a column that has a number for each frame."""
+    if column.dtype.kind not in "fiub" or column.size < count:
+        raise UserError(
+            f"{file}: {name} is {column.dtype} of shape {column.shape}, but {count:,} frames need a number each; get "
+            "the file again."
+        )
+    return np.ravel(column)[:count]
 
 
 def _joints(column: np.ndarray, width: int, name: str, file: Path) -> np.ndarray:

@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 
 from poseaug_core.errors import UserError
-from poseaug_core.readers.limits import HARMLESS, require_room
+from poseaug_core.readers.hdf5_texts import texts_of
+from poseaug_core.readers.limits import require_room
 from poseaug_core.readers.npz_file import BAND, explained
 
 #: Filters of chunks that are read: those that keep the size, and two that unpack, of which a dataset has one.
@@ -79,7 +80,12 @@ class Hdf5File:
         return dataset
 
     def _require_honest_chunks(self, dataset: h5py.Dataset) -> None:
-        """UserError where a chunk would be unpacked to more than its numbers, as HDF5 does without end."""
+        """UserError where a chunk would be unpacked to more than its numbers, as HDF5 does without end.
+
+        Those of texts are not unpacked by HDF5.
+        """
+        if dataset.dtype.kind == "O":
+            return
         plan = dataset.id.get_create_plist()
         filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
         unpacking = [number for number, code in enumerate(filters) if code not in KEEPING]
@@ -105,23 +111,13 @@ class Hdf5File:
                 )
 
     def _texts(self, dataset: h5py.Dataset) -> np.ndarray:
-        """Texts a few at a time, because many entries may be the same long one."""
-        entries = dataset.asstr()
         if dataset.ndim != 1:
             raise UserError(
                 f"{self.path}: {dataset.name} has texts of shape {dataset.shape}, it needs numbers or a list of texts."
             )
-        count = max(HARMLESS // self.path.stat().st_size, 1)
-        texts, length = [], 0
-        for start in range(0, len(dataset), count):
-            some = list(entries[start : start + count])
-            texts += some
-            length += sum(map(len, some))
-            if length > HARMLESS:
-                raise UserError(
-                    f"{self.path}: {dataset.name} has texts of more than {HARMLESS:,} letters; shorten them."
-                )
-        return np.array(texts, dtype=object)
+        if h5py.check_string_dtype(dataset.dtype).length is None:
+            return np.array(texts_of(dataset, self.path), dtype=object)
+        return np.array([text.decode().rstrip("\0") for text in dataset[()].tolist()], dtype=object)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from scipy.io import savemat
 
 from poseaug_core.config import load_toml
@@ -476,6 +477,58 @@ def test_packed_hdf5_is_read(tmp_path, how):
     assert read_poses(tmp_path / "packed.h5").xyz.equal(poses.xyz)
 
 
+def with_texts(path: Path, **how) -> bytearray:
+    """A good file with names of clips, of any length and of none."""
+    poses = read_poses("demo:source?size=0.05")
+    with h5py.File(path, "w") as file:
+        for key, column in zip(POSES, (poses.xyz, poses.uv, poses.camera), strict=True):
+            file[key] = column.numpy()
+        file["clip"] = np.arange(len(poses)) % 4
+        file.create_dataset("clips", data=["walk", "", "\u00e9t\u00e9", "x" * 3000], dtype=h5py.string_dtype(), **how)
+    return bytearray(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"chunks": (3,)}, {"chunks": (3,), "compression": "gzip", "shuffle": True}]
+)
+def test_texts_of_hdf5_are_read(tmp_path, how):
+    with_texts(tmp_path / "texts.h5", **how)
+    assert read_poses(tmp_path / "texts.h5").clips[:3] == ("walk", "", "\u00e9t\u00e9")
+    with h5py.File(tmp_path / "texts.h5", "r+") as file:
+        del file["clips"]
+        file["clips"] = np.array([b"a", b"bc", b"", b"d"])  # of a fixed length
+    assert read_poses(tmp_path / "texts.h5").clips == ("a", "bc", "", "d")
+
+
+HEAPS = {
+    "an object of no length": (lambda data, heap: struct.pack_into("<Q", data, heap + 16 + 8, 0), "damaged"),
+    "an object beyond its heap": (lambda data, heap: struct.pack_into("<Q", data, heap + 16 + 8, 1 << 40), "damaged"),
+    "a heap beyond its file": (lambda data, heap: struct.pack_into("<Q", data, heap + 8, 1 << 26), "damaged"),
+    "a heap of 4 EB": (lambda data, heap: struct.pack_into("<Q", data, heap + 8, 1 << 62), "damaged"),
+    "no heap": (lambda data, heap: struct.pack_into("<4s", data, heap, b"LOCG"), "damaged"),
+    "a heap of zeros": (lambda data, heap: data.__setitem__(slice(heap + 16, heap + 400), bytes(384)), "damaged"),
+}
+
+
+@pytest.mark.parametrize("what", HEAPS)
+def test_damaged_heaps_of_hdf5(tmp_path, what):
+    """HDF5 itself goes through such a heap without end, or takes the memory that it says."""
+    spoil, word = HEAPS[what]
+    data = with_texts(tmp_path / "heap.h5")
+    spoil(data, data.index(b"GCOL"))
+    (tmp_path / "heap.h5").write_bytes(data)
+    refused(tmp_path / "heap.h5", word)
+
+
+def test_a_text_that_says_it_is_long(tmp_path):
+    data = with_texts(tmp_path / "long.h5")
+    heap = data.index(b"GCOL")
+    at = data.index(struct.pack("<IQ", 4, heap))
+    struct.pack_into("<I", data, at, 0xFFFFFFF0)
+    (tmp_path / "long.h5").write_bytes(data)
+    refused(tmp_path / "long.h5", "damaged")
+
+
 def test_hdf5_of_lists(tmp_path):
     with h5py.File(tmp_path / "lists.h5", "w") as file:
         file.create_dataset("pose3d", (4,), h5py.vlen_dtype(np.float32))
@@ -590,6 +643,17 @@ def test_checkpoints_that_unpack(tmp_path):
     for damaged in (asks, extra):
         bomb.write_bytes(damaged)
         refused(bomb, "or damaged", read=read_weights)
+
+
+def test_checkpoints_of_nothing_and_of_no_names(tmp_path):
+    save_file({}, tmp_path / "empty.safetensors", {"meta": "{}"})
+    refused(tmp_path / "empty.safetensors", "no estimator known", read=read_weights)
+    made = b"\x80\x02X\x0a\x00\x00\x00some\nthing)R."  # what is called is a text of two lines
+    torch.save({"a": torch.zeros(2)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as old, zipfile.ZipFile(tmp_path / "called.pth", "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, made if entry.filename.endswith("data.pkl") else old.read(entry))
+    refused(tmp_path / "called.pth", "not a checkpoint", read=read_weights)
 
 
 # Texts

@@ -120,3 +120,14 @@ def test_files_of_another_layout(tmp_path):
     (tmp_path / "empty.mat").write_bytes(b"MATLAB 5.0 MAT-file")
     with pytest.raises(UserError, match=r"empty\.mat"):
         read_poses(tmp_path / "empty.mat")
+
+
+@pytest.mark.parametrize("name", ["valid_frame", "activity_annotation"])
+def test_columns_that_are_shorter_than_the_frames(tmp_path, name):
+    home = made.dhp_official(tmp_path, (1,))
+    with h5py.File(home / "TS1" / "annot_data.mat", "r+") as file:
+        short = file[name][:3]
+        del file[name]
+        file[name] = short
+    with pytest.raises(UserError, match=rf"{name} is float64 of shape \(3, 1\), but 8 frames need a number each"):
+        read_poses(home)
