@@ -94,7 +94,7 @@ def test_cancel_in_the_job_bar_keeps_a_part_that_goes_on(qtbot, window, site, mo
     again = ask(qtbot, window)
     again.boxes[7].click()
     press(qtbot, again)
-    qtbot.waitUntil(lambda: window.findChild(NewRunDialog) is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.findChild(NewRunDialog) is not None, timeout=90_000)
     assert site.asked(part.name.removesuffix(".part")) == [None, f"bytes={kept}-"]
 
 
