@@ -386,7 +386,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(folder, tmp_path, monkeypatch):
     [
         ("cross = 5", "cross is 5; it must be a list of texts"),
         ("cross = [1]", "cross is [1]; it must be a list of texts"),
-        ("controls = 5", "controls is 5; it must be a table"),
+        ("controls = 5", "controls is no table; it must be one"),
         ('preset = ["a"]', "no preset ['a']; choose one of"),
         ("source = [1]", "source is [1]; it must be text"),
         ("seed = []", "seed is []"),
