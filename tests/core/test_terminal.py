@@ -26,6 +26,14 @@ POSEAUG = f"{sys.executable} -m poseaug_core.cli"
 HOSTILE = "\x1b]0;owned\x07\x1b[31m[/bold][red]<img src=x><h1>\u202eevil\x9b2J\nError: no"
 
 
+@pytest.fixture(autouse=True)
+def _hangups_count():
+    """What the tests start would inherit it, where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def source(tmp_path):
     write_arrays(small_poses(40, 1), tmp_path / "source.npz")
