@@ -355,7 +355,7 @@ def test_a_run_that_failed_says_why_and_goes_on_from_its_checkpoint(data, tmp_pa
     plan = plan_of({"a": config_on(data, pretrain_epochs=0)})
     job = plan.job("a")
     run_plan(plan, tmp_path / "whole")
-    monkeypatch.setattr(Trainer, "_require_finite", diverging_from(8))
+    monkeypatch.setattr(Trainer, "_act", diverging_from(8))
     with pytest.raises(UserError, match="diverged at step 8"):
         run_plan(plan, tmp_path / "runs")
     state = state_of(job, tmp_path / "runs")
@@ -370,11 +370,11 @@ def test_a_run_that_failed_says_why_and_goes_on_from_its_checkpoint(data, tmp_pa
 
 
 def diverging_from(step: int):
-    def require_finite(self, values):
+    def act(self, live, run, alarms):
         if self.position.step >= step:
             raise UserError(f"It diverged at step {step}.")
 
-    return require_finite
+    return act
 
 
 def test_a_run_resumed_after_a_failure_has_not_failed(data, tmp_path, monkeypatch):
