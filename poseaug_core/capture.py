@@ -12,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Generator
 
+from poseaug_core.plain_text import of_library
+
 #: Iterations of one recording, the longest first.
 LENGTHS = (8, 4, 2, 1)
 #: Iterations of a kind that run as they are before one is recorded: libraries choose and load their kernels, constants
@@ -93,7 +95,7 @@ class Captured:
         except RuntimeError as error:
             self.forget()
             # What went wrong first: a capture that broke off also fails to end.
-            self._give_up(str(error.__context__ or error).strip().split("\n")[0].rstrip("."))
+            self._give_up(of_library(error.__context__ or error))
         return self.at_work
 
     def _give_up(self, reason: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import of_library
 from poseaug_core.storage import explained, replacing
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _opened(path: str | Path, framework: str = "pt"):
                 raise KeyError("meta")
             yield file
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        what = "it has no 'meta' entry" if isinstance(error, KeyError) else str(error).split("\n")[0]
+        what = "it has no 'meta' entry" if isinstance(error, KeyError) else of_library(error)
         raise UserError(f"{path} is not a checkpoint of this program ({what}); name another file.") from error
 
 

@@ -17,6 +17,7 @@ from poseaug_core.errors import UserError
 from poseaug_core.estimators import training_defaults
 from poseaug_core.estimators.own import is_own
 from poseaug_core.paths import as_text, usable
+from poseaug_core.plain_text import of_library
 from poseaug_core.presets import PRESETS
 from poseaug_core.ranges import EvolutionRanges, RandomRanges
 from poseaug_core.settings import checked, did_you_mean, setting, settings_of
@@ -348,7 +349,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except RecursionError:
         raise UserError(f"{path} nests its lists too deeply to be a TOML configuration; write it again.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a TOML configuration: {error}.")
+        raise UserError(f"{path} cannot be read as a TOML configuration: {of_library(error)}.")
     except ValueError as error:  # of a number with thousands of digits, or a file that is too large
         raise UserError(f"{path} cannot be read as a TOML configuration ({str(error).split(';')[0]}).") from None
     knobs = values.pop("controls", {})

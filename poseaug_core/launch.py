@@ -15,6 +15,7 @@ from poseaug_core.controls import KNOBS, Controls, changes
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.health import Alarmed
 from poseaug_core.live import Live, Status
+from poseaug_core.plain_text import named_error
 
 #: What a rollback halves.
 RATES = ("lr_augmentor", "lr_discriminator", "lr_estimator")
@@ -146,7 +147,7 @@ def _message(error: Exception, run) -> str:
     """What to tell the user, keeping the traceback of anything that is not the user's to mend."""
     if isinstance(error, UserError):
         return str(error)
-    what = f"The training broke off: {type(error).__name__}: {error}".split("\n")[0].rstrip(".")
+    what = f"The training broke off: {named_error(error)}"
     if "out of memory" in str(error).lower():
         return f"{what}. Choose a smaller batch size, a narrower estimator or device 'cpu'."
     if run is None:

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import of_library
 from poseaug_core.skeleton import HUMAN16
 from poseaug_core.storage import replacing
 
@@ -58,7 +59,7 @@ class OnnxEstimator(nn.Module):
             known = len(inputs) == 1 and inputs[0].type == "tensor(float)" and inputs[0].shape[1:] == [16, 2]
             batch, output = inputs[0].shape[0], outputs[0].name
         except Exception as error:  # onnxruntime's own kinds have no public base class
-            raise UserError(f"{path} cannot be run as ONNX ({_first_line(error)}); export it again.") from error
+            raise UserError(f"{path} cannot be run as ONNX ({of_library(error)}); export it again.") from error
         self.path = str(path)
         if not known:
             raise UserError(f"{path} takes {given}, but an estimator takes uv (batch, 16, 2) alone; name another file.")
@@ -83,7 +84,7 @@ class OnnxEstimator(nn.Module):
         try:
             xyz = self.session.run([self.output], {self.input: uv})[0]
         except Exception as error:
-            raise UserError(f"{self.path} fails in onnxruntime ({_first_line(error)}); export it again.") from error
+            raise UserError(f"{self.path} fails in onnxruntime ({of_library(error)}); export it again.") from error
         if not isinstance(xyz, np.ndarray) or xyz.dtype.kind != "f" or xyz.shape != (len(uv), 16, 3):
             found = getattr(xyz, "shape", type(xyz).__name__)
             raise UserError(f"{self.path} answers with {found}, not with {(len(uv), 16, 3)}; name another file.")
@@ -126,7 +127,7 @@ def _translated(network: nn.Module, name: str):
                 input_names=["uv"], output_names=["xyz"], dynamic_shapes=({0: batch},),
             )  # fmt: skip
     except Exception as error:  # whatever a network of the user's own does that ONNX has no words for
-        raise UserError(f"{name} cannot be put in ONNX ({_first_line(error)}); write .safetensors instead.") from error
+        raise UserError(f"{name} cannot be put in ONNX ({of_library(error)}); write .safetensors instead.") from error
 
 
 def _difference(network: nn.Module, path: Path, name: str) -> float:
@@ -163,5 +164,3 @@ def _missing(what: str, error: ImportError) -> UserError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

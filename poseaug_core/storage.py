@@ -18,6 +18,7 @@ from pathlib import Path
 
 from poseaug_core.errors import UserError
 from poseaug_core.paths import unreachable, usable
+from poseaug_core.plain_text import of_library
 
 #: Bytes kept free beside what is written, for the folder's own bookkeeping.
 MARGIN = 64 * 1024
@@ -56,7 +57,7 @@ def explained(path: Path, error: Exception) -> UserError:
         return refusal
     if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(f"{path} may not be written by this user; choose another folder.")
-    reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error).split("\n")[0]
+    reason = os.strerror(error.errno) if getattr(error, "errno", None) else of_library(error)
     return UserError(f"{path} could not be written ({reason}); choose another folder.")
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="poseaug-studio", description="Train a 3D pose augmentor and watch what it does to every pose."
+        prog="poseaug-studio",
+        description="Train a 3D pose augmentor and watch what it does to every pose.",
+        epilog="Ctrl+C, SIGTERM and a closed terminal (SIGHUP) stop what trains, save it and close the window; the "
+        "same signal again ends at once.",
     )
     parser.add_argument("--demo", action="store_true", help="open the demo instead of the start page")
     parser.add_argument("--train", action="store_true", help="start training what is opened at once")
@@ -22,8 +25,16 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the studio; the exit code. 2: it cannot run here, and a sentence says why."""
+    """Runs the studio; the exit code. 2: it cannot run here, and a sentence says why. 130, 143, 129: ended by Ctrl+C,
+    SIGTERM or SIGHUP, what trained was saved."""
     options = arguments(sys.argv[1:] if argv is None else argv)
+    from poseaug_core.streams import steady_streams
+
+    with steady_streams():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from poseaug_studio.display import missing_display
 
     problem = missing_display()

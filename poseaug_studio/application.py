@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, QSocketNotifier, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
+from poseaug_core.signals import Asked, stopping
 from poseaug_studio import library, style
 from poseaug_studio.session import Session
 from poseaug_studio.theme import DARK, LIGHT
@@ -37,26 +41,49 @@ def run(options: argparse.Namespace) -> int:
     window = StudioWindow(Session(), settings, choice)
     window.start.show_recent(library.recent(settings))
     window.show()
-    _follow_interrupts(window)
     if options.open is not None:
         QTimer.singleShot(0, lambda: window.open_path(options.open, options.train))
     elif options.demo:
         window.show_workspace()
         if options.train:
             QTimer.singleShot(0, window.new_demo)
-    return app.exec()
+    with following_signals(window) as asked:
+        code = app.exec()
+    return asked.code or code
 
 
-def _follow_interrupts(window: StudioWindow) -> None:
-    """Ctrl+C in the terminal closes the window as its close button does, without asking."""
+#: Said on the terminal when a signal asks for the end.
+STOPPING = "\nStopping; what trains is saved. The same signal again ends at once.\n"
 
-    def close(*_) -> None:
-        window.scripted = True
-        window.close()
 
-    signal.signal(signal.SIGINT, close)
-    signal.signal(signal.SIGTERM, close)
-    # Python sees a signal only when it runs: the timer lets it, once in a while.
-    window.heartbeat = QTimer(window, interval=300)
-    window.heartbeat.timeout.connect(lambda: None)
-    window.heartbeat.start()
+@contextmanager
+def following_signals(window: StudioWindow) -> Iterator[Asked]:
+    """Within it Ctrl+C, SIGTERM and SIGHUP close the window without asking: what trains ends after its step, with a
+    checkpoint. The same signal again ends at once.
+
+    Python sees a signal only when it runs, and the event loop is not Python: a byte in a socket wakes it.
+    """
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read, window)
+    notifier.activated.connect(lambda *_: ours.recv(64))
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    try:
+        # Closed by the event loop, not within whatever runs at this moment.
+        with stopping(lambda: QTimer.singleShot(0, lambda: _close(window)), words=STOPPING) as asked:
+            yield asked
+    finally:
+        signal.set_wakeup_fd(before)
+        notifier.setEnabled(False)
+        ours.close()
+        theirs.close()
+
+
+def _close(window: StudioWindow) -> None:
+    """Close menus and dialogs over the window, then the window as its close button does, without asking."""
+    for find in (QApplication.activePopupWidget, QApplication.activeModalWidget):
+        while (over := find()) is not None and over is not window and over.close():
+            pass
+    window.scripted = True
+    window.close()

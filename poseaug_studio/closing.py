@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QMessageBox
 
+from poseaug_studio.labels import message_box
 from poseaug_studio.notices import SavingBox
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def stop_run(window: StudioWindow) -> None:
 
 
 def _ask(window: StudioWindow, title: str, words: str, stop) -> None:
-    box = QMessageBox(window)
-    box.setWindowTitle(title)
-    box.setText(words)
+    box = message_box(window, title, words)
     agreed = box.addButton("Stop and close", QMessageBox.ButtonRole.AcceptRole)
     box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
     box.buttonClicked.connect(lambda button: stop(window) if button is agreed else None)

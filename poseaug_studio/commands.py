@@ -9,7 +9,6 @@ from PySide6.QtGui import QAction, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from poseaug_studio.labels import Label
 from poseaug_studio.style import font
 
 KEYS = Qt.ItemDataRole.UserRole + 1
@@ -163,11 +163,11 @@ class ShortcutList(QFrame):
         rows = [0, 0]
         for group, entries in groups.items():
             side = 0 if rows[0] <= rows[1] else 1
-            grid.addWidget(QLabel(group, objectName="group"), rows[side], 3 * side)
+            grid.addWidget(Label(group, objectName="group"), rows[side], 3 * side)
             for i, (text, keys) in enumerate(entries, rows[side] + 1):
-                key = QLabel(keys, objectName="muted", alignment=Qt.AlignmentFlag.AlignRight)
+                key = Label(keys, objectName="muted", alignment=Qt.AlignmentFlag.AlignRight)
                 key.setFont(font(12, 500, tabular=True))
-                grid.addWidget(QLabel(text), i, 3 * side)
+                grid.addWidget(Label(text), i, 3 * side)
                 grid.addWidget(key, i, 3 * side + 1)
             rows[side] += len(entries) + 2
         grid.setColumnMinimumWidth(2, 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSlider, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSlider, QStackedWidget, QVBoxLayout, QWidget
 
 from poseaug_core.config import Config
 from poseaug_core.controls import KNOBS
@@ -13,6 +13,7 @@ from poseaug_core.snapshot import Snapshot
 from poseaug_studio.curve_plot import Band, CurvePlot, Line, round_up
 from poseaug_studio.curve_styles import ACCURACY, DOTTED, HARDNESS, HISTOGRAMS, LOSSES, VIEWS, Style, styles_of
 from poseaug_studio.histograms import Histograms
+from poseaug_studio.labels import Label
 from poseaug_studio.legend import Entry, Legend
 from poseaug_studio.metric_series import MetricSeries, Staircase, smooth, summary, thin
 from poseaug_studio.plotting import PlotPanel, colour, draw_empty, plot_font
@@ -58,7 +59,7 @@ class CurvesPanel(PlotPanel):
         self.smoothing.setMaximumWidth(64)
         self.smoothing.setMinimumWidth(24)
         self.smoothing.setToolTip("Smoothing: share of the past that each point keeps (exponential moving average)")
-        self.smoothing_label = QLabel("Smooth")
+        self.smoothing_label = Label("Smooth")
         self.plot = CurvePlot(theme)
         self.legend = Legend(theme)
         self.histograms = Histograms(theme)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -30,6 +29,7 @@ from poseaug_core.fetch.catalog import (
     subject_numbers,
     trial_numbers,
 )
+from poseaug_studio.labels import Label, MarkedLabel
 from poseaug_studio.style import font
 from poseaug_studio.theme import Theme
 
@@ -85,8 +85,8 @@ class FetchDialog(QDialog):
         self.boxes: dict[int, QCheckBox] = {}
         self.others = QLineEdit(placeholderText="Numbers up to 144, as in 17, 49-51")
         self.trials = QLineEdit(placeholderText="All, or numbers as in 1-5")
-        self.where, self.change = QLabel(objectName="muted", wordWrap=True), QPushButton("Change\u2026")
-        self.size, self.message = QLabel(), QLabel(wordWrap=True)
+        self.where, self.change = Label(objectName="muted", wordWrap=True), QPushButton("Change\u2026")
+        self.size, self.message = Label(), Label(wordWrap=True)
         self.message.setStyleSheet(f"color: {theme.bad};")
         self.message.hide()
         self.fetch = QPushButton("Fetch", objectName="primary")
@@ -100,7 +100,7 @@ class FetchDialog(QDialog):
         self._changed()
 
     def _arrange(self, theme: Theme) -> None:
-        head = QLabel(
+        head = MarkedLabel(
             "<b>CMU Graphics Lab Motion Capture Database</b><br>People walking, dancing, at sports and everyday tasks, "
             "from mocap.cs.cmu.edu. Free for research and products; it may not be resold."
         )
@@ -110,14 +110,14 @@ class FetchDialog(QDialog):
         place.addWidget(self.where, 1)
         place.addWidget(self.change)
         for title, box in (("Other subjects", self.others), ("Trials of each", self.trials), ("Kept in", place)):
-            form.addRow(QLabel(title, objectName="muted"), box)
+            form.addRow(Label(title, objectName="muted"), box)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.close)
         foot = QHBoxLayout(spacing=8)
         foot.addWidget(self.size, 1)
         foot.addWidget(cancel)
         foot.addWidget(self.fetch)
-        thanks = QLabel(f"Please acknowledge in publications: {ACKNOWLEDGEMENT}", objectName="muted", wordWrap=True)
+        thanks = Label(f"Please acknowledge in publications: {ACKNOWLEDGEMENT}", objectName="muted", wordWrap=True)
         thanks.setFont(font(11))
         thanks.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         outer = QVBoxLayout(self, spacing=16)
@@ -143,7 +143,7 @@ class FetchDialog(QDialog):
             box = QCheckBox(f"{number:02d}")
             box.setFont(font(13, tabular=True))
             box.toggled.connect(self._changed)
-            trials = QLabel(f"{count} trials", objectName="muted", alignment=Qt.AlignmentFlag.AlignRight)
+            trials = Label(f"{count} trials", objectName="muted", alignment=Qt.AlignmentFlag.AlignRight)
             trials.setFont(font(12, tabular=True))
             for column, part in enumerate((box, _Words(does, box), trials)):
                 grid.addWidget(part, row, column)
@@ -227,7 +227,7 @@ class FetchDialog(QDialog):
             self.open()
 
 
-class _Words(QLabel):
+class _Words(Label):
     """Words that belong to a box: a click on them ticks it."""
 
     def __init__(self, text: str, box: QCheckBox):

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from poseaug_core.errors import Cancelled, UserError
+from poseaug_core.plain_text import named_error
 
 #: Told the fraction done and what is being done; answers False once the user cancelled.
 Progress = Callable[[float, str], bool]
@@ -43,7 +44,7 @@ class Job(QObject):
         except UserError as error:
             self._outcome = "failed", str(error)
         except Exception as error:
-            self._outcome = "failed", f"{self.title} failed: {type(error).__name__}: {error}"
+            self._outcome = "failed", f"{self.title} failed: {named_error(error)}."
 
     def _progress(self, share: float, text: str = "") -> bool:
         self.share, self.text = min(max(share, 0.0), 1.0), text

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from poseaug_core.config import Config
 from poseaug_core.config import scheduled as resolved
@@ -14,6 +14,7 @@ from poseaug_core.controls import KNOBS, RATES, WEIGHTS, Controls
 from poseaug_core.errors import UserError
 from poseaug_core.settings import Setting
 from poseaug_studio import icons
+from poseaug_studio.labels import Label, MarkedLabel
 from poseaug_studio.sliders import NumberField, RangeSlider, Scale, Slider, Switch
 from poseaug_studio.style import mix
 from poseaug_studio.theme import Theme
@@ -78,7 +79,7 @@ class Knob(QWidget):
         self.setToolTip(tooltip(self.setting))
         self.dot = Dot(theme)
         unit = UNITS.get(self.setting.unit, self.setting.unit) if unit is None else unit
-        self.label = QLabel(
+        self.label = MarkedLabel(
             label + (f"&nbsp; <span style='color:{theme.muted};font-size:11px'>{unit}</span>" if unit else "")
         )
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -171,7 +172,7 @@ class RangeKnob(Knob):
         self.setToolTip(tooltip(KNOBS["range_mean"]) + "<br>" + tooltip(KNOBS["range_width"]))
         self.slider = RangeSlider(Scale(0.0, 1.0), theme, color_of("range_mean", theme))
         self.mean, self.width_field = NumberField(46), NumberField(46)
-        between = QLabel("\u00b1", objectName="muted")
+        between = Label("\u00b1", objectName="muted")
         for part in (self.mean, between, self.width_field):
             self.head.addWidget(part)
         self.rows.addWidget(self.slider)
@@ -259,7 +260,7 @@ class KnobsPanel(QFrame):
         super().__init__()
         self.controls, self.scheduled = Controls(), {}
         self.past: Controls | None = None
-        self.past_words = QLabel(objectName="muted", wordWrap=True)
+        self.past_words = Label(objectName="muted", wordWrap=True)
         self.past_words.setContentsMargins(16, 6, 8, 2)
         self.past_words.hide()
         self._used: Controls | None = None

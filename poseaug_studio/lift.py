@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSplitter,
@@ -22,8 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from poseaug_core.plain_text import NAME, plain
 from poseaug_studio import icons, lift_work
 from poseaug_studio.jobs import Job
+from poseaug_studio.labels import Label
 from poseaug_studio.library import Entry
 from poseaug_studio.lift_bodies import Bodies
 from poseaug_studio.lift_image import InputView
@@ -82,9 +83,9 @@ class LiftPage(QWidget):
         self.back.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.back.clicked.connect(self.closed)
         self.open.clicked.connect(self.choose_keypoints)
-        self.title = QLabel("Lift keypoints")
+        self.title = Label("Lift keypoints")
         self.title.setFont(font(14, 600))
-        self.about = QLabel(objectName="muted")
+        self.about = Label(objectName="muted")
         self.with_, self.beside = QComboBox(), QComboBox()
         for box, tip in ((self.with_, "The estimator that lifts"), (self.beside, "Whose answer stands beside")):
             box.setToolTip(tip)
@@ -116,7 +117,7 @@ class LiftPage(QWidget):
         row.addLayout(words)
         row.addStretch(1)
         for label, box in (("Lift with", self.with_), ("beside", self.beside)):
-            row.addWidget(QLabel(label, objectName="muted"))
+            row.addWidget(Label(label, objectName="muted"))
             row.addWidget(box)
         row.addWidget(self.open)
         row.addWidget(self.export)
@@ -130,7 +131,7 @@ class LiftPage(QWidget):
         self.how = QPushButton("How it was read…", objectName="quiet", enabled=False)
         self.how.setToolTip("Joints, person, image size and images, where what was found is not right")
         self.how.clicked.connect(lambda: self.ask_how())
-        heading = QLabel("2D input", objectName="title")
+        heading = Label("2D input", objectName="title")
         for part in (heading, self.close_up, self.how):
             tools.addWidget(part)
         tools.insertStretch(1, 1)
@@ -171,7 +172,7 @@ class LiftPage(QWidget):
             chosen = box.currentData()
             box.clear()
             for title, source in [*first, *listed, ("A file…", FILE)]:
-                box.addItem(title, source)
+                box.addItem(plain(title, NAME), source)
             if chosen not in (None, FILE):
                 self._select(box, chosen)
 

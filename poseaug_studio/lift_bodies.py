@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QKeySequence, QPainter, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_studio.camera_link import PRESETS, Mouse, TurntableCamera
@@ -20,6 +20,7 @@ from poseaug_studio.figure import (
     rgb,
     upright,
 )
+from poseaug_studio.labels import Label
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.scene import PRESET_TITLES, make_views
 from poseaug_studio.segments import Push, Segments
@@ -95,7 +96,8 @@ class Bodies(QWidget):
         native = self.views.native
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.mouse = Mouse(native, self.camera, self._metres_per_pixel)
-        self.hint = QLabel("", native, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.hint = Label("", native, lines=True, objectName="muted", wordWrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.camera.changed.connect(self._camera_moved)
         layout = QVBoxLayout(self, spacing=0)
@@ -122,7 +124,7 @@ class Bodies(QWidget):
         self.presets.changed.connect(lambda i: self.camera.look(list(PRESETS)[i]))
         self.reset = Push(self.theme, "Reset", self)
         self.reset.pressed.connect(self.camera.reset)
-        self.label = QLabel("Ghost", objectName="muted")
+        self.label = Label("Ghost", objectName="muted")
         row.addWidget(self.label)
         row.addWidget(self.ghosts)
         row.addStretch(1)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -21,6 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from poseaug_core.keypoint_maps import LAYOUTS
+from poseaug_core.plain_text import NAME
+from poseaug_studio.labels import Label, MarkedLabel, caption, marked, tip
 from poseaug_studio.lift_work import holds_poses
 
 PEOPLE = {"0": "The best of each image", "1": "The second best", "2": "The third best", "all": "Everyone"}
@@ -101,15 +102,15 @@ class LiftOptions(QDialog):
         size = QHBoxLayout(spacing=8)
         for part in (
             self.sides[0],
-            QLabel("by", objectName="muted"),
+            Label("by", objectName="muted"),
             self.sides[1],
-            QLabel("pixels", objectName="muted"),
+            Label("pixels", objectName="muted"),
         ):
             size.addWidget(part)
         rows = (("Joints", self.layouts), ("Person", self.person), ("Image size", size), ("Coordinates", self.units),
                 ("Images", self.folder))  # fmt: skip
         for title, box in rows[:1] if self.poses else rows:
-            form.addRow(QLabel(title, objectName="muted"), box)
+            form.addRow(Label(title, objectName="muted"), box)
         cancel = QPushButton("Cancel", autoDefault=False)
         cancel.clicked.connect(self.close)
         self.folder.setAutoDefault(False)
@@ -119,10 +120,10 @@ class LiftOptions(QDialog):
         buttons.addWidget(self.read)
         outer = QVBoxLayout(self, spacing=16)
         outer.setContentsMargins(24, 20, 24, 16)
-        outer.addWidget(QLabel(f"<b>{Path(self.path).name}</b>"))
+        outer.addWidget(MarkedLabel(f"<b>{marked(Path(self.path).name, NAME)}</b>", wordWrap=True))
         if message:
             told = question(message, self.path)
-            outer.addWidget(QLabel(told, wordWrap=True, textFormat=Qt.TextFormat.PlainText))
+            outer.addWidget(Label(told, wordWrap=True, lines=True))
         outer.addLayout(form)
         outer.addLayout(buttons)
         self.setMinimumWidth(460)
@@ -136,8 +137,8 @@ class LiftOptions(QDialog):
             self._show_folder()
 
     def _show_folder(self) -> None:
-        self.folder.setText(Path(self.images).name if self.images else "Beside the file\u2026")
-        self.folder.setToolTip(self.images)
+        self.folder.setText(caption(Path(self.images).name) if self.images else "Beside the file\u2026")
+        self.folder.setToolTip(tip(self.images))
 
     def spec(self) -> str:
         """What is asked for, as it stands."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from poseaug_core.skeleton import HUMAN16
+from poseaug_studio.labels import Label, MarkedLabel, marked
 from poseaug_studio.plotting import LEFT, RIGHT, draw_text, plot_font
 from poseaug_studio.style import mix
 from poseaug_studio.theme import Theme
@@ -59,15 +60,15 @@ class LiftSide(QWidget):
         super().__init__()
         self.setFixedWidth(264)
         self.bars = JointBars(theme)
-        self.notes = QLabel(objectName="muted", wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self.notes = MarkedLabel(objectName="muted", wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         inside = QWidget(objectName="scrolled")
         column = QVBoxLayout(inside, spacing=8)
         column.setContentsMargins(14, 12, 14, 12)
-        column.addWidget(QLabel("Confidence of the joints", objectName="group"))
+        column.addWidget(Label("Confidence of the joints", objectName="group"))
         column.addWidget(self.bars)
         column.addSpacing(6)
-        self.heading = QLabel("What was read", objectName="group")
+        self.heading = Label("What was read", objectName="group")
         column.addWidget(self.heading)
         column.addWidget(self.notes)
         column.addStretch(1)
@@ -84,12 +85,7 @@ class LiftSide(QWidget):
 
     def set_notes(self, notes: tuple[str, ...]) -> None:
         self.heading.setVisible(bool(notes))
-        self.notes.setText("".join(f"<p style='margin:0 0 6px 0'>{_plain(note)}</p>" for note in notes))
+        self.notes.setText("".join(f"<p style='margin:0 0 6px 0'>{marked(note)}</p>" for note in notes))
 
     def present(self, confidence: np.ndarray | None) -> None:
         self.bars.present(confidence)
-
-
-def _plain(text: str) -> str:
-    """Text from a file, shown as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QToolButton, QWidget
 
+from poseaug_core.plain_text import NAME, plain
 from poseaug_studio import icons
+from poseaug_studio.labels import MarkedLabel, marked
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
@@ -113,7 +115,7 @@ class FrameTrack(QFrame):
         self.speed.setCurrentText("30/s")
         self.speed.setFixedWidth(76)
         self.speed.currentTextChanged.connect(lambda text: self.clock.setInterval(1000 // SPEEDS[text]))
-        self.words = QLabel(minimumWidth=170)
+        self.words = MarkedLabel(minimumWidth=170)
         self.words.setFont(font(12, tabular=True))
         row = QHBoxLayout(self, spacing=4)
         row.setContentsMargins(12, 0, 14, 0)
@@ -164,9 +166,10 @@ class FrameTrack(QFrame):
         faded = mix(t.muted, t.surface, 0.55)
         self.play.setIcon(icons.icon("pause" if self.clock.isActive() else "train", t.text, faded))
         if count:
-            name = self.words.fontMetrics().elidedText(self.names[self.strip.shown], Qt.TextElideMode.ElideMiddle, 170)
+            whole = plain(self.names[self.strip.shown], NAME)
+            name = self.words.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideMiddle, 170)
             count_words = f"<b>{self.strip.shown + 1:,}</b> of {count:,}"
-            self.words.setText(f"{count_words}<br><span style='color:{t.muted}'>{name}</span>")
+            self.words.setText(f"{count_words}<br><span style='color:{t.muted}'>{marked(name)}</span>")
         else:
             self.words.setText("")
         self.strip.update()

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -28,8 +27,10 @@ from PySide6.QtWidgets import (
 from poseaug_core.config import PRESETS, SETTINGS, Config, make_config
 from poseaug_core.demo import LAPTOP
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import NAME
 from poseaug_studio import library
 from poseaug_studio.history import phase_names
+from poseaug_studio.labels import Label, MarkedLabel, marked
 from poseaug_studio.opening import ARRAYS, MOTION, convert, is_motion, poses_in
 from poseaug_studio.presets_view import WORDS, show_presets
 from poseaug_studio.session import Session
@@ -97,7 +98,7 @@ class NewRunDialog(QDialog):
         own = {"estimator": EstimatorField(self.theme), "extra_2d": SetsField(SETTINGS["extra_2d"], self.theme, flat)}
         self.method, self.more = SettingsForm(METHOD, self.theme, own), SettingsForm(MORE, self.theme)
         self.runs = library.runs_folder()
-        self.where = QLabel(objectName="muted", wordWrap=True)
+        self.where = Label(objectName="muted", wordWrap=True)
         self.change = QPushButton("Change\u2026", objectName="quiet", autoDefault=False)
         self.change.setToolTip("Choose the folder that the run goes into")
         self.change.setStyleSheet(f"color: {self.theme.accent}; text-align: left; padding: 0;")
@@ -172,9 +173,9 @@ class NewRunDialog(QDialog):
             self.ending.setText(f"{at}: it will be stopped, and can be resumed from the library.")
 
     def _arrange(self) -> None:
-        head = QLabel(self._words())
+        head = MarkedLabel(self._words())
         head.setWordWrap(True)
-        self.words = QLabel(objectName="muted", wordWrap=True)
+        self.words = Label(objectName="muted", wordWrap=True)
         differences = QPushButton("What does this preset change?", objectName="quiet", autoDefault=False)
         differences.setStyleSheet(f"color: {self.theme.accent}; text-align: left; padding: 0;")
         differences.clicked.connect(self._show_differences)
@@ -193,7 +194,7 @@ class NewRunDialog(QDialog):
         into.addWidget(self.change)
         rows += [("Also evaluate on", self.cross), ("Written to", into)]
         for title, box in rows:
-            form.addRow(QLabel(title, objectName="muted"), box)
+            form.addRow(Label(title, objectName="muted"), box)
         self.epochs_label = form.labelForField(self.epochs)
         self.open_more = QToolButton(text="More settings", checkable=True, objectName="quiet")
         self.open_more.setStyleSheet(f"color: {self.theme.accent}; padding: 0;")
@@ -214,13 +215,13 @@ class NewRunDialog(QDialog):
         scroll = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(page)
-        self.message = QLabel(wordWrap=True)
+        self.message = Label(wordWrap=True)
         self.message.setStyleSheet(f"color: {self.theme.bad};")
         self.train = QPushButton("Convert and train" if self.motion else "Train", objectName="primary")
         self.train.clicked.connect(self._begin)
         cancel = QPushButton("Cancel", autoDefault=False)
         cancel.clicked.connect(self.close)
-        self.ending = QLabel(wordWrap=True)
+        self.ending = Label(wordWrap=True)
         self.ending.setStyleSheet(f"color: {self.theme.warning};")
         self.session.status_changed.connect(self._say_running)
         self._say_running()
@@ -239,11 +240,11 @@ class NewRunDialog(QDialog):
 
     def _words(self) -> str:
         if self.base is not None:
-            return f"<b>As {self.name.text()} was made, with changes</b><br>Poses: {self.base.source}"
+            return f"<b>As {marked(self.name.text())} was made, with changes</b><br>Poses: {marked(self.base.source)}"
         first = self.paths[0]
         kind = "Motion capture" if self.motion else "Poses"
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
-        return f"<b>{kind}: {first.name}{more}</b><br>{first.parent}"
+        return f"<b>{kind}: {marked(first.name, NAME)}{more}</b><br>{marked(first.parent)}"
 
     def _show_differences(self) -> None:
         """The preset beside the released one, or beside the paper's where it is that one itself."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from poseaug_studio import icons
+from poseaug_studio.labels import Label, MarkedLabel
 from poseaug_studio.runbar import clock
 from poseaug_studio.session import Session
 from poseaug_studio.style import font
@@ -18,8 +19,8 @@ class Banner(QFrame):
     def __init__(self, theme: Theme):
         super().__init__(objectName="banner")
         self.kind = "error"
-        self.sign = QLabel()
-        self.text = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.sign = Label()
+        self.text = Label(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.shut = QToolButton(objectName="quiet", toolTip="Close (Esc)", iconSize=QSize(14, 14))
         self.shut.clicked.connect(self.hide)
         row = QHBoxLayout(self, spacing=10)
@@ -65,7 +66,7 @@ class SavingBox(QFrame):
 
     def __init__(self, window: QWidget):
         super().__init__(window, objectName="palette")
-        text = QLabel("<b>Saving the run\u2026</b><br>The window closes when the checkpoint is written.")
+        text = MarkedLabel("<b>Saving the run\u2026</b><br>The window closes when the checkpoint is written.")
         busy = QProgressBar(textVisible=False, minimum=0, maximum=0)
         column = QVBoxLayout(self, spacing=14)
         column.setContentsMargins(28, 22, 28, 24)
@@ -82,7 +83,7 @@ class JobBar(QFrame):
         super().__init__(objectName="foot")
         self.session = session
         self.setFixedHeight(34)
-        self.title, self.eta = QLabel(), QLabel(objectName="muted")
+        self.title, self.eta = Label(), Label(objectName="muted")
         self.eta.setFont(font(12, tabular=True))
         self.progress = QProgressBar(textVisible=False, maximum=1000)
         self.progress.setFixedWidth(220)

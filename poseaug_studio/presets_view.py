@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableWidget,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from poseaug_core.preset_differences import Difference, preset_differences
 from poseaug_core.presets import PRESETS
+from poseaug_studio.labels import Label, MarkedLabel
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
@@ -86,8 +86,8 @@ class PresetsDialog(QDialog):
             box.currentTextChanged.connect(self._compare)
         self.filter = QLineEdit(placeholderText="Filter by name, equation or meaning", clearButtonEnabled=True)
         self.filter.textChanged.connect(self._filter)
-        self.words = QLabel(objectName="muted", wordWrap=True)
-        self.count = QLabel(objectName="muted")
+        self.words = MarkedLabel(objectName="muted", wordWrap=True)
+        self.count = Label(objectName="muted")
         self.table = QTableWidget(0, 5)
         self.copy = QPushButton("Copy as text")
         self.copy.clicked.connect(self._copy)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout
 
 from poseaug_core.config import Config
 from poseaug_core.live import ENDED, Status
 from poseaug_studio import icons
 from poseaug_studio.history import phase_names
+from poseaug_studio.labels import Label, tip
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
@@ -52,14 +53,14 @@ class RunBar(QFrame):
         self.step.setMenu(self.menu)
         self.stop = QPushButton("Stop")
         self.stop.clicked.connect(self._stop)
-        self.pill = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.pill = Label(alignment=Qt.AlignmentFlag.AlignCenter)
         self.pill.setFixedHeight(22)
-        self.phase = QLabel()
-        self.epoch = QLabel(objectName="muted")
+        self.phase = Label()
+        self.epoch = Label(objectName="muted")
         self.progress = QProgressBar(textVisible=False, minimum=0, maximum=1000)
         self.progress.setMinimumWidth(80)
-        self.percent, self.rate, self.eta = QLabel(), QLabel(), QLabel(objectName="muted")
-        self.device = QLabel(objectName="muted")
+        self.percent, self.rate, self.eta = Label(), Label(), Label(objectName="muted")
+        self.device = Label(objectName="muted")
         for label in (self.epoch, self.percent, self.rate, self.eta, self.device):
             label.setFont(font(12, tabular=True))
         words = QVBoxLayout(spacing=1)
@@ -150,7 +151,7 @@ class RunBar(QFrame):
         memory = f" \u00b7 {s.memory / 2**20:.0f} MB" if s.memory else ""
         noted = s.message if s.state == "running" else ""  # what the run found out about its device
         self.device.setText(f"{s.device}{memory}" + (" \u00b7 not recorded" if noted else ""))
-        self.device.setToolTip(noted)
+        self.device.setToolTip(tip(noted))
 
     def _show_share(self, value: int) -> None:
         if value != self.progress.value():

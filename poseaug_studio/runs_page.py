@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMessageBox,
     QPushButton,
@@ -24,7 +23,9 @@ from PySide6.QtWidgets import (
 )  # fmt: skip
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import NAME, plain
 from poseaug_studio import library
+from poseaug_studio.labels import Label, message_box, tip
 from poseaug_studio.library import Known
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
@@ -65,7 +66,7 @@ class RunsPage(QWidget):
         self._job = None
         self.filter = QLineEdit(placeholderText="Filter runs", clearButtonEnabled=True)
         self.filter.textChanged.connect(self._filter)
-        self.words = QLabel(objectName="muted", wordWrap=True)
+        self.words = Label(objectName="muted", wordWrap=True)
         self.table = QTableWidget(0, len(COLUMNS))
         self.buttons = {
             name: QPushButton(text, autoDefault=False)
@@ -134,9 +135,9 @@ class RunsPage(QWidget):
                      (run.config.preset,), (run.source,), _error(run.source_error), _error(run.cross_error),
                      (library.ago(now - run.changed), -run.changed)]  # fmt: skip
             for column, cell in enumerate(cells):
-                item = Sortable(cell[0], cell[-1])
+                item = Sortable(plain(cell[0], NAME), cell[-1])
                 item.setData(RUN, run)
-                item.setToolTip(str(run.folder))
+                item.setToolTip(tip(run.folder))
                 if column in (7, 8):
                     item.setFont(font(13, 500, tabular=True))
                 if column not in (0, 7, 8):
@@ -184,9 +185,8 @@ class RunsPage(QWidget):
 
     def _delete(self) -> None:
         run = self.chosen
-        box = QMessageBox(self)
-        box.setWindowTitle("Delete the run")
-        box.setText(f"Delete {run.folder.name} with its checkpoints and its history? This cannot be undone.")
+        words = f"Delete {run.folder.name} with its checkpoints and its history? This cannot be undone."
+        box = message_box(self, "Delete the run", words)
         sure = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.buttonClicked.connect(lambda button: self.delete(run) if button is sure else None)

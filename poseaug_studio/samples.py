@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from poseaug_core.judged import NO_3D
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
+from poseaug_studio.labels import Label
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.segments import Segments
 from poseaug_studio.selection import Selection
@@ -255,7 +256,7 @@ class SamplesPanel(QWidget):
         self._clock = clock
         self._sorted_at = -np.inf
         self._snapshot: Snapshot | None = None
-        self._count = QLabel("", self)
+        self._count = Label("", self)
         self.sorts = SORTS
         self._sorts = Segments(theme, SORTS, self)
         self._sorts.setToolTip(SORT_TIPS)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 )  # fmt: skip
 
 from poseaug_studio.jobs import Job, Progress
+from poseaug_studio.labels import Label
 from poseaug_studio.selection import Selection
 from poseaug_studio.session import Session
 from poseaug_studio.theme import Theme
@@ -51,9 +51,9 @@ class ExportDialog(QDialog):
         self.choose_path = self._ask_path
         self._preview_job: Job | None = None
         self._make_fields(theme)
-        self.picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, objectName="panel")
+        self.picture = Label(alignment=Qt.AlignmentFlag.AlignCenter, objectName="panel")
         self.picture.setMinimumSize(560, 380)
-        self.message = QLabel(objectName="muted", wordWrap=True)
+        self.message = Label(objectName="muted", wordWrap=True)
         self.save = QPushButton("Save\u2026", objectName="primary")
         self.copy = QPushButton("Copy figure")
         shut = QPushButton("Close")
@@ -89,7 +89,7 @@ class ExportDialog(QDialog):
         rows = (("Figure", self.figure), ("Format", self.format), ("Width", self.preset), ("", self.width_mm),
                 ("Resolution", self.dpi), ("Theme", self.look))  # fmt: skip
         for title, box in rows:
-            form.addRow(QLabel(title, objectName="muted"), box)
+            form.addRow(Label(title, objectName="muted"), box)
         side = QVBoxLayout()
         side.addLayout(form)
         side.addSpacing(8)

@@ -20,13 +20,14 @@ from PySide6.QtGui import (
     QPainter,
     QShortcut,
 )  # fmt: skip
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from poseaug_core.judged import NO_3D
 from poseaug_core.skeleton import HUMAN16, Skeleton
 from poseaug_core.snapshot import STAGES, Snapshot
 from poseaug_studio.camera_link import PRESETS, Mouse, TurntableCamera, to_pixels
 from poseaug_studio.figure import COLOURINGS, Look, StageFigure, bone_scores, compose, pick_bone, score_colours
+from poseaug_studio.labels import MarkedLabel
 from poseaug_studio.painter_bodies import paint
 from poseaug_studio.plotting import plot_font
 from poseaug_studio.projection import ProjectionStrip, StageTitles, stage_number
@@ -173,7 +174,7 @@ class ScenePanel(QWidget):
         native.installEventFilter(self)
         self._legend = ScoreLegend(self.theme, native)
         self._legend.hide()
-        self.hover_label = QLabel(native)
+        self.hover_label = MarkedLabel("", native)
         self.hover_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hover_label.hide()
         self._mouse = Mouse(native, self.camera, self._metres_per_pixel)

@@ -21,6 +21,7 @@ from poseaug_core.config import Config
 from poseaug_core.controls import Controls, changes
 from poseaug_core.errors import UserError
 from poseaug_core.live import ENDED, Live, Status
+from poseaug_core.plain_text import named_error
 from poseaug_studio.history import History
 from poseaug_studio.jobs import Job, Progress
 from poseaug_studio.watching import Watching
@@ -135,7 +136,7 @@ class Session(Watching):
                 live.report(replace(live.status, state="failed", message=str(error)))
                 return
             traceback.print_exc()
-            message = f"The training broke off: {type(error).__name__}: {error}. Details are in the terminal."
+            message = f"The training broke off: {named_error(error)}. Details are in the terminal."
             live.report(replace(live.status, state="failed", message=message))
 
     def opener(self) -> Callable:

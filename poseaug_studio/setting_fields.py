@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QToolButton,
@@ -24,7 +23,10 @@ from poseaug_core.config import SETTINGS, Config
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS
 from poseaug_core.estimators.own import is_own, name_own
+from poseaug_core.plain_text import plain
 from poseaug_core.settings import Setting
+from poseaug_studio import labels
+from poseaug_studio.labels import Label, caption
 from poseaug_studio.theme import Theme
 
 #: What choices are called where their names alone say too little.
@@ -57,7 +59,7 @@ class Field(QWidget):
         super().__init__()
         self.setting = setting
         self.setToolTip(tip(setting))
-        self.message = QLabel(wordWrap=True)
+        self.message = Label(wordWrap=True)
         self.message.setStyleSheet(f"color: {theme.bad}; font-size: 12px;")
         self.message.hide()
         self.column = QVBoxLayout(self, spacing=2)
@@ -161,8 +163,8 @@ class SetsField(Field):
     def take(self, value) -> None:
         self.paths = list(value)
         self.clear.setVisible(bool(self.paths))
-        self.add.setText(", ".join(Path(path).name for path in self.paths) or "Add\u2026")
-        self.setToolTip("\n".join(self.paths) or tip(self.setting))
+        self.add.setText(caption(", ".join(Path(path).name for path in self.paths)) or "Add\u2026")
+        self.setToolTip(labels.tip("\n".join(map(plain, self.paths))) if self.paths else tip(self.setting))
 
 
 class EstimatorField(Field):
@@ -236,7 +238,7 @@ class SettingsForm(QWidget):
             field = (own or {}).get(name) or kinds.get(setting.kind, NumberField)(setting, theme)
             field.changed.connect(self.changed)
             label = setting.label[:1].upper() + setting.label[1:] + (f", {setting.unit}" if setting.unit else "")
-            self.form.addRow(QLabel(label, objectName="muted", toolTip=tip(setting)), field)
+            self.form.addRow(Label(label, objectName="muted", toolTip=tip(setting)), field)
             self.fields[name] = field
 
     def take(self, config: Config) -> None:

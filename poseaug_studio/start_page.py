@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from poseaug_core.skeleton import HUMAN16
 from poseaug_studio import icons
+from poseaug_studio.labels import Label, tip
 from poseaug_studio.library import Entry
 from poseaug_studio.style import alpha, font, mix
 from poseaug_studio.theme import Theme
@@ -84,7 +85,7 @@ class Signed(QFrame):
     def __init__(self, sign: str, size: int):
         super().__init__(objectName="card")
         self.sign, self.size_of_sign = sign, size
-        self.picture = QLabel()
+        self.picture = Label()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -109,14 +110,14 @@ class Card(Signed):
         super().__init__(sign, 22)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(152)
-        head = QLabel(title)
+        head = Label(title)
         head.setFont(font(14, 600))
         self.layout_ = QVBoxLayout(self, spacing=6)
         self.layout_.setContentsMargins(18, 16, 18, 14)
         self.layout_.addWidget(self.picture)
         self.layout_.addSpacing(4)
         self.layout_.addWidget(head)
-        self.layout_.addWidget(QLabel(words, objectName="muted", wordWrap=True))
+        self.layout_.addWidget(Label(words, objectName="muted", wordWrap=True))
         self.layout_.addStretch(1)
         self.set_theme(theme)
 
@@ -127,11 +128,11 @@ class WideCard(Signed):
     def __init__(self, sign: str, title: str, words: str, theme: Theme):
         super().__init__(sign, 20)
         self.setFixedHeight(52)
-        head = QLabel(title)
+        head = Label(title)
         head.setFont(font(14, 600))
         row = QHBoxLayout(self, spacing=12)
         row.setContentsMargins(18, 0, 18, 0)
-        for part, share in ((self.picture, 0), (head, 0), (QLabel(words, objectName="muted"), 1)):
+        for part, share in ((self.picture, 0), (head, 0), (Label(words, objectName="muted"), 1)):
             row.addWidget(part, share)
         self.set_theme(theme)
 
@@ -147,15 +148,15 @@ class Recent(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFixedHeight(40)
-        self.setToolTip(str(entry.folder))
-        sign = QLabel()
+        self.setToolTip(tip(entry.folder))
+        sign = Label()
         sign.setPixmap(icons.pixmap("run", theme.muted, 16))
-        words = QLabel(entry.words, objectName="muted")
+        words = Label(entry.words, objectName="muted")
         words.setFont(font(12, tabular=True))
         row = QHBoxLayout(self, spacing=10)
         row.setContentsMargins(14, 0, 14, 0)
         row.addWidget(sign)
-        row.addWidget(QLabel(entry.folder.name))
+        row.addWidget(Label(entry.folder.name))
         row.addStretch(1)
         row.addWidget(words)
 
@@ -185,9 +186,9 @@ class StartPage(QWidget):
         self.theme = theme
         self.entries: list[Entry] = []
         self.header = Header(theme)
-        title = QLabel("PoseAug Studio", alignment=Qt.AlignmentFlag.AlignHCenter)
+        title = Label("PoseAug Studio", alignment=Qt.AlignmentFlag.AlignHCenter)
         title.setFont(font(28, 600))
-        words = QLabel(
+        words = Label(
             "Train a 3D pose augmentor and watch what it does to every pose.",
             objectName="muted", alignment=Qt.AlignmentFlag.AlignHCenter,
         )  # fmt: skip
@@ -217,7 +218,7 @@ class StartPage(QWidget):
         for card in self.cards.values():
             cards.addWidget(card, 1)
         self.recents = QVBoxLayout(spacing=6)
-        self.recent_title = QLabel("Recent runs", objectName="group")
+        self.recent_title = Label("Recent runs", objectName="group")
         column = QVBoxLayout(spacing=0)
         for part, space in ((self.header, 20), (title, 6), (words, 32)):
             column.addWidget(part)

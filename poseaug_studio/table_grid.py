@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
+from poseaug_core.plain_text import NAME, plain
+from poseaug_studio.labels import caption, tip
 from poseaug_studio.plotting import LEFT, RIGHT, colour, draw_text
 from poseaug_studio.style import font, mix
 from poseaug_studio.table_grid_work import Grid, GridCell
@@ -122,7 +124,7 @@ class TableGrid(QTableWidget):
                 item = self.item(row, column)
                 if item.data(CELL) != cell:
                     item.setData(CELL, cell)
-                    item.setToolTip(self._tip(cell))
+                    item.setToolTip(tip(self._tip(cell)))
         self.viewport().update()
 
     def _shape(self, grid: Grid) -> tuple:
@@ -146,7 +148,7 @@ class TableGrid(QTableWidget):
                 Qt.AlignmentFlag.AlignCenter if small else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             )
         for row, (label, ticks, cells) in enumerate(grid.rows):
-            self.setItem(row, 0, QTableWidgetItem(label))
+            self.setItem(row, 0, QTableWidgetItem(plain(label, NAME)))
             for column, tick in enumerate(ticks, 1):
                 item = QTableWidgetItem("\u2713" if tick else "")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -190,7 +192,8 @@ class TableGrid(QTableWidget):
         self.menu = QMenu(self)
         for run in cell.runs:
             name = run.rsplit("/", 1)[-1]
-            self.menu.addAction(f"Open {name}").triggered.connect(lambda _=False, run=run: self.opened.emit(run))
+            action = self.menu.addAction(f"Open {caption(name)}")
+            action.triggered.connect(lambda _=False, run=run: self.opened.emit(run))
         self.menu.popup(self.viewport().mapToGlobal(point))
 
     def set_theme(self, theme: Theme) -> None:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -25,7 +24,9 @@ from PySide6.QtWidgets import (
 from poseaug_core.config import PRESETS
 from poseaug_core.errors import UserError
 from poseaug_core.estimators import ESTIMATORS
+from poseaug_core.plain_text import NAME, plain
 from poseaug_studio import library
+from poseaug_studio.labels import Label
 from poseaug_studio.runbar import clock
 from poseaug_studio.table_grid import TableGrid
 from poseaug_studio.table_grid_run import TableRun
@@ -110,11 +111,11 @@ class TablesPage(QWidget):
         """Folders used before, the sets of recent runs, the demo's people, and a dialog."""
         for folder in library.texts(self.settings, "table folders"):
             if Path(folder).is_dir():
-                self.data.addItem(f"Folder {Path(folder).name}", (FOLDER, folder))
+                self.data.addItem(f"Folder {plain(Path(folder).name, NAME)}", (FOLDER, folder))
         for entry in library.recent(self.settings):
             sets = library.sets_of(entry.folder)
             if sets and not sets["source"].startswith("demo:"):
-                self.data.addItem(f"Sets of {entry.folder.name}", ("sets", sets))
+                self.data.addItem(f"Sets of {plain(entry.folder.name, NAME)}", ("sets", sets))
         self.data.addItem("The demo's people", ("sets", DEMO))
         self.data.addItem("Choose a folder\u2026", (OTHER, ""))
 
@@ -161,16 +162,16 @@ class TablesPage(QWidget):
                 ("Estimator", self.estimator), ("Seeds", self.seeds), ("Settings", self.changes),
                 ("Runs in", self.runs))  # fmt: skip
         for title, box in rows:
-            form.addRow(QLabel(title, objectName="muted", toolTip=tips.get(title, "")), box)
+            form.addRow(Label(title, objectName="muted", toolTip=tips.get(title, "")), box)
         self.train = QPushButton("Run", objectName="primary", autoDefault=False)
         self.train.clicked.connect(self._toggle)
         self.export = QPushButton("Export\u2026", autoDefault=False)
         self.export.clicked.connect(self._export)
-        self.message = QLabel(wordWrap=True)
+        self.message = Label(wordWrap=True)
         buttons = QHBoxLayout(spacing=8)
         buttons.addWidget(self.train, 1)
         buttons.addWidget(self.export)
-        self.words = QLabel(objectName="muted", wordWrap=True)
+        self.words = Label(objectName="muted", wordWrap=True)
         self.progress = QProgressBar(textVisible=False, maximum=1000)
         side = QVBoxLayout(spacing=10)
         side.addLayout(form)
@@ -183,11 +184,11 @@ class TablesPage(QWidget):
         left.setLayout(side)
         left.setFixedWidth(330)
         side.setContentsMargins(0, 0, 0, 0)
-        self.title = QLabel()
+        self.title = Label()
         self.title.setStyleSheet("font-size: 15px; font-weight: 600;")
         self.grid = TableGrid(self.theme)
         self.grid.opened.connect(self.open_run)
-        self.notes = QLabel(objectName="muted", wordWrap=True)
+        self.notes = Label(objectName="muted", wordWrap=True, lines=True)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         told = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
         told.setWidget(self.notes)
@@ -282,7 +283,7 @@ class TablesPage(QWidget):
         self._known, self.experiment, self._read_at = asked, experiment, time.monotonic()
         self.title.setText(grid.title)
         self.grid.show_grid(grid, self._trains_this())
-        self.notes.setText("\n".join(map(in_window, grid.notes)))
+        self.notes.setText("\n".join(plain(in_window(note)) for note in grid.notes))
         share = sum(c.progress for _, _, cells in grid.rows for c in cells if c.runs)
         count = sum(bool(c.runs) for _, _, cells in grid.rows for c in cells)
         self.progress.setValue(round(1000 * share / max(count, 1)))

@@ -6,11 +6,12 @@ from bisect import bisect_right
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
 from poseaug_core.config import Config
 from poseaug_studio import icons
 from poseaug_studio.history import History, phase_names
+from poseaug_studio.labels import MarkedLabel
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 from poseaug_studio.timeline_track import Track
@@ -41,7 +42,7 @@ class Timeline(QFrame):
         self.speed.setCurrentText("10/s")
         self.speed.setFixedWidth(76)
         self.speed.currentTextChanged.connect(self._set_speed)
-        self.state = QLabel()
+        self.state = MarkedLabel()
         self.state.setFont(font(12, tabular=True))
         self.state.setMinimumWidth(max(map(QFontMetrics(self.state.font()).horizontalAdvance, LONGEST)) + 4)
         self.live = QToolButton(text="Live", toolTip="Jump to the newest (L)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import of_library
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.history import History
 
@@ -88,7 +89,7 @@ class Watching(QObject):
                 self.shown_changed.emit()
             self._present(self.run.read(k))
         except (UserError, OSError, ValueError, KeyError, IndexError) as error:
-            self.failed.emit(f"The snapshot at step {step} cannot be read: {error}")
+            self.failed.emit(f"The snapshot at step {step} cannot be read: {of_library(error)}.")
 
     def _present(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

@@ -9,7 +9,6 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QLabel,
     QMainWindow,
     QMenu,
     QStackedWidget,
@@ -26,6 +25,7 @@ from poseaug_studio.actions import add_commands
 from poseaug_studio.closing import may_close
 from poseaug_studio.commands import CommandPalette, Commands, ShortcutList
 from poseaug_studio.history import change
+from poseaug_studio.labels import Label, caption, title
 from poseaug_studio.notices import Banner, JobBar
 from poseaug_studio.selection import Selection
 from poseaug_studio.session import Session
@@ -69,7 +69,7 @@ class StudioWindow(QMainWindow):
         for part, stretch in ((self.banner, 0), (self.pages, 1), (self.jobs, 0)):
             layout.addWidget(part, stretch)
         self.setCentralWidget(page)
-        self.drop_frame = QLabel("Drop to open", page, objectName="drop", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.drop_frame = Label("Drop to open", page, objectName="drop", alignment=Qt.AlignmentFlag.AlignCenter)
         self.drop_frame.hide()
         self.commands = Commands(self)
         add_commands(self)
@@ -162,7 +162,7 @@ class StudioWindow(QMainWindow):
         self.workspace.timeline.show_position(self.session.shown, self.session.followed)
         self._show_used()
         folder = self.session.folder
-        self.setWindowTitle(f"{folder.name} \u2014 PoseAug Studio" if folder else "PoseAug Studio")
+        self.setWindowTitle(f"{title(folder.name)} \u2014 PoseAug Studio" if folder else "PoseAug Studio")
         if folder and status.state in (*ENDED, "running", "elsewhere") and folder != self._remembered:
             self._remembered = folder
             library.remember(folder, self.settings)
@@ -336,7 +336,7 @@ class StudioWindow(QMainWindow):
     def fill_recent(self, menu: QMenu) -> None:
         menu.clear()
         for entry in library.recent(self.settings):
-            menu.addAction(f"{entry.folder.name}    {entry.words}").triggered.connect(
+            menu.addAction(f"{caption(entry.folder.name)}    {caption(entry.words)}").triggered.connect(
                 lambda _=False, folder=entry.folder: self.open_path(folder)
             )
         if menu.isEmpty():

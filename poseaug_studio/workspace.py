@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QSplitter,
     QTabWidget,
@@ -25,6 +24,7 @@ from poseaug_core.judged import judged_skeleton, judges_2d
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio import icons
 from poseaug_studio.knobs import KnobsPanel
+from poseaug_studio.labels import Label
 from poseaug_studio.metric_series import MetricSeries
 from poseaug_studio.runbar import RunBar
 from poseaug_studio.selection import Selection
@@ -64,7 +64,7 @@ class DockTitle(QFrame):
     def __init__(self, dock: QDockWidget, theme: Theme):
         super().__init__()
         self.setFixedHeight(28)
-        self.label = QLabel(dock.windowTitle(), objectName="title")
+        self.label = Label(dock.windowTitle(), objectName="title")
         self.buttons: dict[str, QToolButton] = {}
         self.theme = theme
         self.row = QHBoxLayout(self, spacing=0)
@@ -146,7 +146,7 @@ class Workspace(QWidget):
         self.split.addWidget(self._host("scene"))
         self.split.addWidget(self._host("samples"))
         self.split.setStretchFactor(0, 1)
-        self.waiting = QLabel(objectName="waiting", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.waiting = Label(objectName="waiting", alignment=Qt.AlignmentFlag.AlignCenter)
         self.waiting.hide()
         middle = QWidget()
         layout = QVBoxLayout(middle)

@@ -6,8 +6,8 @@ import torch
 from torch import Generator, nn
 
 from poseaug_core.errors import UserError
-from poseaug_core.estimators.own import one_line
 from poseaug_core.layers import kept_statistics
+from poseaug_core.plain_text import named_error
 from poseaug_core.units import ANSWER
 
 SHAPE = (16, 3)
@@ -29,7 +29,7 @@ def made_and_checked(kind: type[nn.Module], width: int, name: str) -> nn.Module:
     except Exception as error:
         remedy = "give its __init__ a width" if width else "give what its __init__ takes a default"
         asked = f"{width} wide " if width else ""
-        raise UserError(f"{name} cannot be made {asked}({one_line(error)}); mend the class, or {remedy}.") from error
+        raise UserError(f"{name} cannot be made {asked}({named_error(error)}); mend the class, or {remedy}.") from error
     state = torch.random.get_rng_state()
     try:
         _check(network, name)
@@ -48,7 +48,8 @@ def require_answers(network: nn.Module, source: str) -> None:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{source} fails on a standing person ({one_line(error)}); name another checkpoint.") from error
+        what = f"fails on a standing person ({named_error(error)})"
+        raise UserError(f"{source} {what}; name another checkpoint.") from error
     finally:
         network.train(training)
     found = tuple(xyz.shape) if isinstance(xyz, torch.Tensor) else type(xyz).__name__
@@ -88,7 +89,7 @@ def _answer(network: nn.Module, uv: torch.Tensor, generator: Generator | None, n
     except Exception as error:
         mode = "training" if network.training else "evaluation"
         raise UserError(
-            f"{name} fails on a batch of {len(uv)} in {mode} ({one_line(error)}); it must have "
+            f"{name} fails on a batch of {len(uv)} in {mode} ({named_error(error)}); it must have "
             "forward(self, uv, generator=None) and map (batch, 16, 2) to (batch, 16, 3)."
         ) from error
     found = tuple(xyz.shape) if isinstance(xyz, torch.Tensor) else type(xyz).__name__

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poseaug_core.errors import UserError
+from poseaug_core.plain_text import named_error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,7 +53,7 @@ def own_class(name: str) -> type[nn.Module]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UserError(f"{path} cannot be run ({one_line(error)}); mend the file.") from error
+        raise UserError(f"{path} cannot be run ({named_error(error)}); mend the file.") from error
     found = getattr(module, attribute, None)
     from torch import nn
 
@@ -62,8 +63,3 @@ def own_class(name: str) -> type[nn.Module]:
             f"{path} has no torch.nn.Module called {attribute!r}; it has {', '.join(there) or 'none at all'}."
         )
     return found
-
-
-def one_line(error: Exception) -> str:
-    """The kind of an error and the first line of what it says."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.live import Status
+from poseaug_core.plain_text import named_error
 from poseaug_core.runs import Run
 from poseaug_core.storage import make_folder
 from poseaug_core.sweep.plan import Job, Plan
@@ -88,7 +89,7 @@ def _train_here(todo: list[Job], folder: Path, progress: Progress, program: str)
         except UserError as error:
             failed[job.name] = str(error)
         except Exception as error:  # its traceback is in the run's folder
-            failed[job.name] = f"{type(error).__name__}: {error}"
+            failed[job.name] = named_error(error)
     return failed
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from poseaug_core.errors import Cancelled, UserError
 from poseaug_core.estimators.own import name_own
+from poseaug_core.plain_text import named_error, of_library
 from poseaug_core.sweep.plan import Job
 from poseaug_core.sweep.state import state_of
 from poseaug_core.sweep.work import Busy, finish
@@ -61,7 +62,7 @@ def started(address: str, workers: int):
             )  # fmt: skip
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address!r} was not reached" if address else "Ray did not start"
-        raise UserError(f"{where} ({str(error).splitlines()[0]}); check the address, or use --engine process.")
+        raise UserError(f"{where} ({of_library(error)}); check the address, or use --engine process.")
     return ray
 
 
@@ -98,7 +99,7 @@ def _train(ray, todo: list[Job], folder: Path, progress: Progress, program: str)
             try:
                 reason = ray.get(ref)
             except ray.exceptions.RayError as error:
-                reason = f"Ray lost it ({str(error).splitlines()[0]})"
+                reason = f"Ray lost it ({of_library(error)})"
             if reason:
                 failed[names[ref]] = reason
         states = {job.name: state_of(job, folder) for job in todo}
@@ -147,4 +148,4 @@ def _task(job: Job, folder: str, program: str, before: str | None) -> str:
         return str(error)
     if isinstance(error, Cancelled):
         return "it was stopped."
-    return f"{type(error).__name__}: {error}" if error else ""
+    return named_error(error) if error else ""
