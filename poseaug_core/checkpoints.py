@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poseaug_core.errors import UserError
 from poseaug_core.plain_text import of_library
-from poseaug_core.storage import explained, replacing
+from poseaug_core.spacing import crowded
+from poseaug_core.storage import double, explained, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,8 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any
 
     # Cloned, because views that share memory are refused by the format.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    header = {"meta": json.dumps(meta)}
+    text = json.dumps(meta)
+    header = {"meta": text, "meta_checksum": _checksum_of_text(text), "checksum": _checksum(tensors)}
     needed = sum(t.numel() * t.element_size() for t in tensors.values()) + len(header["meta"]) + 200 * len(tensors)
     with replacing(path, needed) as part:
         try:
@@ -37,13 +38,43 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors on the CPU, meta) of a checkpoint; UserError for a missing, foreign or damaged file."""
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["meta"])
+        tensors, meta = {name: file.get_tensor(name) for name in file.keys()}, _meta(file)
+        if file.metadata().get("checksum", _checksum(tensors)) != _checksum(tensors):
+            raise ValueError("its checksum is another: it is damaged")
+        return tensors, meta
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:
     """The meta of a checkpoint alone, from the file's header. Raises UserError."""
     with _opened(path, "numpy") as file:  # which needs no torch
-        return json.loads(file.metadata()["meta"])
+        return _meta(file)
+
+
+def _meta(file) -> dict[str, Any]:
+    """What the header says; ValueError for what this program did not write there."""
+    said = file.metadata()
+    if said.get("meta_checksum", _checksum_of_text(said["meta"])) != _checksum_of_text(said["meta"]):
+        raise ValueError("the checksum of its header is another: it is damaged")
+    meta = json.loads(said["meta"])
+    if not isinstance(meta, dict) or not isinstance(meta.get("position", {}), dict):
+        raise ValueError("its 'meta' entry is damaged")
+    if type(meta.get("step", 0)) is not int or not 0 <= meta.get("step", 0) < 1 << 53:
+        raise ValueError(f"its step is {meta['step']!r}")
+    return meta
+
+
+def _checksum_of_text(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """CRC-32 over the bytes of all tensors, on the CPU, by their names."""
+    from torch import uint8
+
+    found = 0
+    for name, tensor in sorted(tensors.items()):
+        found = zlib.crc32(tensor.contiguous().reshape(-1).view(uint8).numpy(), zlib.crc32(name.encode(), found))
+    return f"{found:08x}"
 
 
 @contextmanager
@@ -59,76 +90,96 @@ def _opened(path: str | Path, framework: str = "pt"):
             if "meta" not in (file.metadata() or {}):
                 raise KeyError("meta")
             yield file
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         what = "it has no 'meta' entry" if isinstance(error, KeyError) else of_library(error)
         raise UserError(f"{path} is not a checkpoint of this program ({what}); name another file.") from error
 
 
-LATEST, PREVIOUS = "latest", "previous"
-#: Names of checkpoints that lie spread over a run, by their steps.
-SPREAD = "step-"
+LATEST, PREVIOUS, BEST = "latest", "previous", "best_source"
+#: Names of checkpoints that lie spread over a run, by their steps; of those of a way that was left.
+SPREAD, LEFT = "step-", "left_"
+#: What the numbers of a checkpoint's header may raise where they are of another version or made up.
+STRANGE = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)
+
+
+def place_of(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def names(folder: Path) -> list[str]:
+    """The checkpoints in a folder, oldest first."""
+    return [file.stem for file in sorted(folder.glob("[!.]*.safetensors"), key=lambda file: file.stat().st_mtime)]
+
+
+def step_of(folder: Path, name: str) -> int:
+    """Iterations done at a checkpoint. Raises UserError."""
+    return read_meta(place_of(folder, name)).get("step", 0)
+
+
+def good(folder: Path, before: int) -> dict[str, int]:
+    """Checkpoints of the run's own way, of up to a step, that were made while nothing was wrong, with their steps; the
+    newest first."""
+    found = {}
+    for name in names(folder):
+        try:
+            meta = read_meta(place_of(folder, name))
+        except UserError:
+            continue
+        if (
+            not name.startswith(LEFT)
+            and "position" in meta
+            and meta.get("step", 0) <= before
+            and not meta.get("alarms")
+        ):
+            found[name] = meta.get("step", 0)
+    order = (LATEST, PREVIOUS)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0] not in order, item[0])))
 
 
 def put_by(folder: Path, many: int) -> None:
     """Keep the latest checkpoint of a folder, before another takes its place: as the previous one, and as one of
     ``many`` that lie spread over the steps of the run."""
-    latest = folder / f"{LATEST}.safetensors"
+    latest = place_of(folder, LATEST)
     if not latest.is_file():
         return
     try:
-        step = int(read_meta(latest)["step"])
-    except (UserError, KeyError, TypeError, ValueError):
+        step = step_of(folder, LATEST)
+    except UserError:
         return  # one that is damaged is not kept
-    _double(latest, folder / f"{PREVIOUS}.safetensors")
+    double(latest, place_of(folder, PREVIOUS))
     if many and step:
-        _double(latest, folder / f"{SPREAD}{step:09}.safetensors")
-    for extra in _crowded(spread(folder), many):
-        (folder / f"{SPREAD}{extra:09}.safetensors").unlink(missing_ok=True)
+        double(latest, place_of(folder, f"{SPREAD}{step:09}"))
+    steps = [0, *spread(folder)]
+    for place in crowded(steps, many + 1) if many else range(1, len(steps)):
+        place_of(folder, f"{SPREAD}{steps[place]:09}").unlink(missing_ok=True)
 
 
 def spread(folder: Path) -> list[int]:
     """The steps of the checkpoints that lie spread over the run, rising."""
-    names = (file.stem.removeprefix(SPREAD) for file in folder.glob(f"{SPREAD}*.safetensors"))
-    return sorted(int(name) for name in names if name.isdecimal())
+    found = (file.stem.removeprefix(SPREAD) for file in folder.glob(f"{SPREAD}*.safetensors"))
+    return sorted(int(name) for name in found if name.isdecimal())
 
 
-def _crowded(steps: list[int], many: int) -> list[int]:
-    """Those to do without: each time the one whose neighbours are nearest to each other; the newest stays."""
-    steps, gone = list(steps), []
-    while len(steps) > many:
-        before = [0, *steps]
-        gaps = [before[i + 2] - before[i] for i in range(len(steps) - 1)]
-        gone.append(steps.pop(gaps.index(min(gaps)) if gaps else 0))
-    return gone
-
-
-def make_latest(folder: Path, name: str, step: int) -> None:
-    """A checkpoint to go on from becomes the latest; those of later steps, of a way not taken, go."""
-    latest, chosen = folder / f"{LATEST}.safetensors", folder / f"{name}.safetensors"
-    if chosen != latest:
-        _double(chosen, latest)
-    for later in spread(folder):
-        if later > step:
-            (folder / f"{SPREAD}{later:09}.safetensors").unlink(missing_ok=True)
-    previous = folder / f"{PREVIOUS}.safetensors"
-    try:
-        if previous.is_file() and int(read_meta(previous)["step"]) > step:
-            previous.unlink()
-    except (UserError, KeyError, TypeError, ValueError):
-        previous.unlink(missing_ok=True)
-
-
-def _double(path: Path, other: Path) -> None:
-    """The same file under another name as well, which it takes over whole; a copy where links are not known."""
-    part = other.with_name(f".{other.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    try:
+def make_latest(folder: Path, name: str, step: int) -> list[str]:
+    """A checkpoint to go on from becomes the latest. Of those after it, of a way that is left, the latest and the best
+    stay under other names, the rest goes; what is to be told, in sentences."""
+    kept = []
+    for later in names(folder):
+        if later.startswith(LEFT) or later == name:
+            continue
         try:
-            os.link(path, part)
-        except OSError:
-            shutil.copyfile(path, part)
-        os.replace(part, other)
-    except OSError as error:
-        raise explained(other, error) from error
-    finally:
-        part.unlink(missing_ok=True)  # also where both names were of one file already
+            if step_of(folder, later) <= step:
+                continue
+        except UserError:
+            if later != LATEST:
+                continue  # damaged, and in nobody's way
+        if later in (LATEST, BEST):
+            double(place_of(folder, later), place_of(folder, LEFT + later))
+            kept.append(LEFT + later)
+        if later != LATEST:
+            place_of(folder, later).unlink(missing_ok=True)
+    if name != LATEST:
+        double(place_of(folder, name), place_of(folder, LATEST))
+    if not kept:
+        return []
+    return [f"What came after step {step:,} is no part of the run any more; its checkpoints stay as {', '.join(kept)}."]

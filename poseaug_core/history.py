@@ -7,35 +7,31 @@ only. Runs of before, with a history.h5, are read as they are, and taken over wh
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 import threading
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import MISSING, fields
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from poseaug_core import history_file as files
+from poseaug_core import history_records as records
 from poseaug_core.errors import UserError
-from poseaug_core.history_hdf5 import SUPERSEDED, OldHistory
+from poseaug_core.history_hdf5 import OldHistory
+from poseaug_core.history_mending import mend, take_over
+from poseaug_core.history_records import COLUMNS, DamagedRecord, same
 from poseaug_core.snapshot import ARRAYS, Snapshot
+from poseaug_core.spacing import crowded
 from poseaug_core.storage import require_space
 
-#: Names of a record's numbers, which may differ from record to record.
-COLUMNS = ("scalars", "controls")
-OLD = "history.h5"
-#: Arrays that a Snapshot can be made without, as an earlier version did.
-OPTIONAL = {f.name for f in fields(Snapshot) if f.default is not MISSING}
-#: All of a record.
-ONE = "SELECT step, epoch, phase, scalars, controls, checksum, data FROM records LEFT JOIN arrays USING (k) WHERE k = ?"
+__all__ = ["History", "same"]
+NAME, OLD = "history.db", "history.h5"
 #: Bytes of a history whose every page is looked at before a run goes on.
 CHECKED = 2 << 30
-#: Records between two looks at how large the file is.
-LOOK_EVERY = 64
+#: Records between two looks at how large the file is, and at most so many go at one: a step waits for them.
+LOOK_EVERY, AT_ONCE = 64, 256
 
 
 class History:
@@ -59,27 +55,25 @@ class History:
         self._names: dict[str, list[str]] = {column: [] for column in COLUMNS}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._version = self._dropped = -1
-        self._thinned = 0
+        self._thinned, self._all_there = 0, True
 
     # writing
 
     def append(self, snapshot: Snapshot) -> None:
         """Add a record; the first one makes the file. UserError where it cannot be written; the file is as before."""
-        arrays = {name: getattr(snapshot, name) for name in ARRAYS}
         with self._lock:
-            require_space(self.path, sum(a.nbytes for a in arrays.values()) + (1 << 20))
+            require_space(self.path, sum(getattr(snapshot, name).nbytes for name in ARRAYS) + (1 << 20))
             try:
                 if not self._writing:
                     assert not self.path.exists(), "an existing history is continued with keep()"
                     self._begin()
+                shapes = self._shapes
                 with files.transaction(self._base):
-                    if not self._shapes:
-                        shapes = {name: array.shape for name, array in arrays.items()}
-                        self._base.execute("INSERT INTO about VALUES ('fields', ?)", (json.dumps(shapes),))
-                    key = self._insert(snapshot, arrays)
-                self._shapes = self._shapes or {name: array.shape for name, array in arrays.items()}
-                self._take(key, snapshot.step)
-                if self.limit < math.inf and len(self._keys) % LOOK_EVERY == 0:
+                    shapes = shapes or records.write_shapes(self._base, snapshot)
+                    key = records.insert(self._base, self._names, snapshot)
+                self._shapes = shapes
+                self._keys, self._steps = np.append(self._keys, key), np.append(self._steps, snapshot.step)
+                if len(self._keys) % LOOK_EVERY == 0:
                     self._thin()
             except (sqlite3.Error, OSError) as error:
                 self._refresh_names()  # those of a record that was not written are not there
@@ -91,7 +85,7 @@ class History:
         files.remove(part)
         try:
             files.create(part).close()
-            files.move(part, self.path)
+            part.replace(self.path)
         finally:
             files.remove(part)
         self._open_to_write()
@@ -102,37 +96,13 @@ class History:
         self._writing = True
         self._refresh(self._base)
 
-    def _insert(self, snapshot: Snapshot, arrays: dict[str, np.ndarray]) -> int:
-        rows = {}
-        for column in COLUMNS:
-            values, names = getattr(snapshot, column), self._names[column]
-            fresh = [name for name in values if name not in names]
-            places = [(column, len(names) + i, name) for i, name in enumerate(fresh)]
-            self._base.executemany("INSERT INTO names VALUES (?, ?, ?)", places)
-            names += fresh
-            rows[column] = np.array([values.get(name, math.nan) for name in names], "<f8").tobytes()
-        data = b"".join(np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values())
-        head = (snapshot.step, snapshot.epoch, snapshot.phase, rows["scalars"], rows["controls"])
-        cursor = self._base.execute(
-            "INSERT INTO records (step, epoch, phase, scalars, controls, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            (*head, _checksum(head, data)),
-        )
-        self._base.execute("INSERT INTO arrays VALUES (?, ?)", (cursor.lastrowid, data))
-        return cursor.lastrowid
-
-    def _take(self, key: int, step: int) -> None:
-        self._keys, self._steps = np.append(self._keys, key), np.append(self._steps, step)
-
     def _thin(self) -> None:
-        """Drop records where the limit is passed: what stays lies evenly over the steps, first and last among it."""
-        count = len(self._keys)
-        size = sum(math.prod(shape) for shape in self._shapes.values()) * 4 + 1024
-        if count * size <= self.limit or count < 4:
+        """Drop records where the limit is passed, some at a time; what stays lies evenly over the steps."""
+        size = 4 * records.size_of(self._shapes) + 1024
+        if len(self._keys) * size <= self.limit:
             return
-        wanted = np.linspace(self._steps[0], self._steps[-1], max(int(self.limit / size) // 2, 2))
-        kept = np.unique([np.abs(self._steps - step).argmin() for step in wanted])
-        gone = np.setdiff1d(np.arange(count), kept)
-        self._drop([int(key) for key in self._keys[gone]], thinned=True)
+        gone = crowded(self._steps, max(int(self.limit / size), len(self._keys) - AT_ONCE))
+        self._drop([int(self._keys[place]) for place in gone], thinned=True)
 
     def _drop(self, keys: list[int], thinned: bool = False) -> None:
         if not keys:
@@ -150,31 +120,41 @@ class History:
     def keep(self, last_step: int) -> list[str]:
         """Make ready to continue from a step: records after it go. What is to be told, in sentences.
 
-        A damaged file is mended: what of it can be read is written anew and read back before it takes the old one's
-        place, which stays beside it under another name. So is a history.h5 of an earlier version taken over.
+        A damaged file, and one of an earlier version, is written anew (history_mending.py). UserError, and everything
+        is as it was, where the disk, another process or a later version is in the way.
         """
         with self._lock:
-            old = self._older()
-            if old is not None:
-                return self._take_over(old, last_step)
-            if not self.path.exists():
+            if (old := self._older()) is not None:
+                told = take_over(self.path, old, last_step)
+                self._old = None
+            elif not self.path.exists():
                 return []
-            try:
+            elif self._keep(last_step):
+                return []
+            else:
+                told = mend(self.path, last_step)
+            if self.path.exists():
                 self._open_to_write()
-                self._require_whole(last_step)
-                self._drop([int(key) for key in self._keys[self._steps > last_step]])
-                return []
-            except UserError as error:
-                if error.__cause__ is None and "later version" in str(error):
-                    raise
-            except files.DAMAGE as error:
-                if files.busy(error):
-                    raise files.unwritten(self.path, error) from error
+            return told
+
+    def _keep(self, last_step: int) -> bool:
+        """Whether the file is whole, and then ready to be continued."""
+        try:
+            self._open_to_write()
+            self._require_whole(last_step)
+            self._drop([int(key) for key in self._keys[self._steps > last_step]])
+            return True
+        except DamagedRecord:
+            pass
+        except UserError:
             self._close()
-            try:
-                return self._mend(last_step)
-            except (sqlite3.Error, OSError) as error:
+            raise
+        except files.DAMAGE as error:
+            if not files.is_damage(error):
+                self._close()
                 raise files.unwritten(self.path, error) from error
+        self._close()
+        return False
 
     def _require_whole(self, last_step: int) -> None:
         """The file's own order, and the record from which the run goes on; others are looked at when they are read."""
@@ -184,81 +164,6 @@ class History:
         at = int(np.searchsorted(self._steps, last_step, side="right")) - 1
         if at >= 0:
             self._read(self._base, at)
-
-    def _mend(self, last_step: int) -> list[str]:
-        part, aside = self.path.with_name(f".{self.path.name}.mended.part"), self.path.with_name("history.damaged.db")
-        files.remove(part)
-        new, lost = History(part, shared=self.shared), 0
-        try:
-            for snapshot in self._reachable(last_step):
-                if snapshot is None:
-                    lost += 1
-                else:
-                    new.append(snapshot)
-            count = len(new)
-            new.close()
-            for k in range(count):  # read back, each by its checksum
-                new.read(k)
-        finally:
-            new.close()
-        files.remove(aside)
-        files.move(self.path, aside)
-        if count:
-            files.move(part, self.path)
-            self._open_to_write()
-        kept = f"{count:,} of its snapshots could be read and were kept" + (f", {lost:,} could not" if lost else "")
-        return [f"{self.path} was damaged: {kept}; the file as it was is now {aside.name}."]
-
-    def _reachable(self, last_step: int) -> Iterator[Snapshot | None]:
-        """What can be read of a damaged file, None for each record that cannot."""
-        try:
-            base = files.open_to_read(self.path)
-        except UserError:
-            raise
-        except files.DAMAGE:
-            return
-        try:
-            shapes = _shapes(json.loads(base.execute("SELECT value FROM about WHERE key = 'fields'").fetchone()[0]))
-            self._read_names(base)
-            for key, step in files.index(base):
-                if step <= last_step:
-                    try:
-                        row = base.execute(ONE, (key,)).fetchone()
-                        yield None if row is None else self._snapshot_of(row, self._names, shapes, step)
-                    except files.DAMAGE:
-                        yield None
-        except files.DAMAGE:
-            return
-        finally:
-            base.close()
-            self._forget()
-
-    def _take_over(self, old: OldHistory, last_step: int) -> list[str]:
-        if old.superseded:
-            raise UserError(SUPERSEDED.format(self.path.parent))
-        steps = old.steps()
-        steps = steps[steps <= last_step]
-        part = self.path.with_name(f".{self.path.name}.taken.part")
-        files.remove(part)
-        new = History(part, shared=self.shared)
-        try:
-            for k in range(len(steps)):
-                new.append(old.read(k))
-            for k in range(len(steps)):  # read back, before the old one goes
-                if not same(new.read(k), old.read(k)):
-                    raise UserError(f"{old.path} could not be copied; free some space or try again.")
-        except BaseException:
-            new.close()
-            files.remove(part)
-            raise
-        new.close()
-        old.close()
-        self._old = None
-        if len(steps):
-            files.move(part, self.path)
-            self._open_to_write()
-        old.path.unlink()
-        return [f"{len(steps):,} snapshots of an earlier version were taken over from {old.path.name}."]
 
     # reading
 
@@ -277,10 +182,20 @@ class History:
         with self._lock, self._opened():
             told = []
             if self._thinned:
-                told.append(f"{self._thinned:,} older snapshots were dropped to keep the history in its limit.")
-            strange = [name for name in self._shapes if name not in ARRAYS]
-            if strange:
+                limit = f" of {self.limit / 1e6:,.0f} MB (history_limit)" if self.limit < math.inf else ""
+                told.append(f"{self._thinned:,} older snapshots were dropped to keep the history in its limit{limit}.")
+            if strange := [name for name in self._shapes if name not in ARRAYS]:
                 told.append(f"The snapshots hold {', '.join(strange)}, of a later version; that is not shown.")
+            if not self._all_there:
+                told.append(
+                    f"{self.path.parent} may not be written, so that the last snapshots of a training that was killed "
+                    "are not shown; copy the folder to a place that may."
+                )
+            if self.shared:
+                told.append(
+                    f"{self.path.parent} is on a network file system: the history's writer and readers take turns "
+                    "there, which is slower."
+                )
             return told
 
     def __len__(self) -> int:
@@ -297,33 +212,7 @@ class History:
             return self._read(base, range(len(self._keys))[k])
 
     def _read(self, base: sqlite3.Connection, k: int) -> Snapshot:
-        key = int(self._keys[k])
-        row = base.execute(ONE, (key,)).fetchone()
-        if row is None:
-            raise UserError(f"{self.path} has lost the snapshot of step {self._steps[k]:,}; look at another one.")
-        return self._snapshot_of(row, self._names, self._shapes, int(self._steps[k]))
-
-    def _snapshot_of(self, row: tuple, names: dict, shapes: dict, at: int) -> Snapshot:
-        step, epoch, phase, scalars, controls, checksum, data = row
-        size = 4 * sum(math.prod(shape) for shape in shapes.values())
-        head = (step, epoch, phase, scalars, controls)
-        if step != at or not isinstance(data, bytes) or len(data) != size or _checksum(head, data) != checksum:
-            raise UserError(
-                f"The snapshot of step {at:,} in {self.path} is damaged: its checksum is another; look at another one, "
-                "or restore the file from a copy."
-            )
-        record = np.frombuffer(data, "<f4")
-        ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-        parts = dict(zip(shapes, np.split(record, ends[:-1]), strict=True))
-        rows = {column: zip(names[column], np.frombuffer(text, "<f8").tolist(), strict=False)
-                for column, text in zip(COLUMNS, (scalars, controls), strict=True)}  # fmt: skip
-        return Snapshot(
-            step=step,
-            phase=phase,
-            epoch=epoch,
-            **{name: part.reshape(shapes[name]) for name, part in parts.items() if name in ARRAYS},
-            **{column: {name: value for name, value in row if value == value} for column, row in rows.items()},
-        )
+        return records.read(base, int(self._keys[k]), int(self._steps[k]), self._names, self._shapes, self.path)
 
     def steps(self, since: int = 0) -> np.ndarray:
         """(records,) int64: the step of every whole record, from record ``since`` on."""
@@ -366,7 +255,8 @@ class History:
             return
         if self._base is None or (status.st_dev, status.st_ino) != self._identity:
             self._close()
-            self._base, self._identity = files.open_to_read(self.path), (status.st_dev, status.st_ino)
+            self._base, self._all_there = files.open_to_read(self.path)
+            self._identity = (status.st_dev, status.st_ino)
         with files.bounded(self._base):
             version = self._base.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
@@ -379,7 +269,7 @@ class History:
         try:
             about = dict(base.execute("SELECT key, value FROM about"))
             if not self._shapes and "fields" in about:
-                self._shapes = _shapes(json.loads(about["fields"]))
+                self._shapes = records.read_shapes(about["fields"])
             dropped = int(about.get("dropped", 0))
             known = int(self._keys[-1]) if dropped == self._dropped and len(self._keys) else 0
             rows = base.execute("SELECT k, step FROM records WHERE k > ? ORDER BY k", (known,)).fetchall()
@@ -387,26 +277,19 @@ class History:
             before = (self._keys, self._steps) if known else (fresh[:0, 0], fresh[:0, 1])
             self._keys, self._steps = (np.concatenate((a, fresh[:, i])) for i, a in enumerate(before))
             self._dropped, self._thinned = dropped, int(about.get("thinned", 0))
-            self._read_names(base)
+            self._names = records.read_names(base)
         finally:
             base.execute("COMMIT")
 
-    def _read_names(self, base: sqlite3.Connection) -> None:
-        for column in COLUMNS:
-            rows = base.execute("SELECT name FROM names WHERE col = ? ORDER BY place", (column,))
-            self._names[column] = [str(name) for (name,) in rows]
-
     def _refresh_names(self) -> None:
         if self._base is not None:
-            try:
-                self._read_names(self._base)
-            except sqlite3.Error:
-                pass
+            with suppress(sqlite3.Error):
+                self._names = records.read_names(self._base)
 
     def _older(self) -> OldHistory | None:
         """The history of an earlier version in this one's place, if there is one."""
         path = self.path.with_name(OLD)
-        if self._old is None and self.path.name == "history.db" and not self.path.exists() and path.exists():
+        if self._old is None and self.path.name == NAME and not self.path.exists() and path.exists():
             self._old = OldHistory(path)
         elif self._old is not None and not path.exists():
             self._old = None
@@ -430,29 +313,3 @@ class History:
                 base.close()
             except sqlite3.Error as error:
                 raise files.unwritten(self.path, error) from error
-
-
-def _checksum(head: tuple, data: bytes) -> int:
-    """CRC-32 over all that a record says."""
-    step, epoch, phase, scalars, controls = head
-    return zlib.crc32(data, zlib.crc32(scalars + controls, zlib.crc32(f"{step} {epoch} {phase}".encode())))
-
-
-def _shapes(found: dict) -> dict[str, tuple[int, ...]]:
-    """The shapes of a record's arrays. Raises ValueError for what no Snapshot can be made of."""
-    shapes = {str(name): tuple(map(int, shape)) for name, shape in found.items()}
-    if missing := [name for name in ARRAYS if name not in shapes and name not in OPTIONAL]:
-        raise ValueError(f"the records lack {missing[0]}")
-    if (
-        any(n < 0 for shape in shapes.values() for n in shape)
-        or sum(map(math.prod, shapes.values())) * 4 > files.LARGEST
-    ):
-        raise ValueError("the records are of no possible size")
-    return shapes
-
-
-def same(one: Snapshot, other: Snapshot) -> bool:
-    """Whether two snapshots say the same, bit for bit."""
-    arrays = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in ARRAYS)
-    rest = ("step", "epoch", "phase", *COLUMNS)
-    return arrays and all(getattr(one, name) == getattr(other, name) for name in rest)

@@ -7,15 +7,17 @@ records can go without copying the others.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from poseaug_core.errors import UserError
-from poseaug_core.storage import explained
+from poseaug_core.plain_text import of_library
+from poseaug_core.storage import double, explained, sync_folder
 
 #: Number of the layout below; a file of a higher one is of a later version of the program.
 FORMAT = 3
@@ -26,8 +28,12 @@ TABLES = {
     "controls BLOB, checksum INTEGER)",
     "arrays": "CREATE TABLE arrays (k INTEGER PRIMARY KEY, data BLOB)",
 }
+#: What SQLite puts beside a file, by the ends of their names.
+LOGS = ("-wal", "-shm", "-journal")
 #: Bytes: of a page; of the largest value that is read.
 PAGE, LARGEST = 16384, 1 << 28
+#: How a file is opened whose folder may not be written: without its log.
+UNLOGGED = "ro&immutable=1"
 #: Seconds to wait for another process's write; seconds that one question may take before the file counts as damaged.
 PATIENCE, QUESTION = 5.0, 30.0
 
@@ -60,27 +66,26 @@ def open_to_write(path: Path, shared: bool) -> sqlite3.Connection:
     return connection
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """Also of a folder that may not be written, where what a killed writer left in its log cannot be taken in."""
+def open_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """The open file, and whether it is all there: in a folder that may not be written what a killed writer left in its
+    log cannot be taken in."""
     writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     # A reader shares the log's index with the writer, so it opens the file to write although it never does.
-    for mode in ("rw", "ro", "ro&immutable=1") if writable else ("ro", "ro&immutable=1"):
+    modes = ("rw", "ro", UNLOGGED) if writable else ("ro", UNLOGGED)
+    for mode in modes:
+        connection = None
         try:
             connection = _connected(path, mode)
-        except sqlite3.OperationalError:
-            continue
-        try:
             _require_tables(connection, path)
             connection.execute("PRAGMA query_only = ON")
-            return connection
-        except sqlite3.OperationalError:
-            connection.close()
-            if mode.endswith("1"):
+            log = path.with_name(path.name + "-wal")
+            return connection, mode != UNLOGGED or not (log.exists() and log.stat().st_size)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if mode == UNLOGGED or not isinstance(error, sqlite3.OperationalError) or is_damage(error):
                 raise
-        except BaseException:
-            connection.close()
-            raise
-    raise sqlite3.OperationalError("unable to open the file")
+    raise AssertionError("the last mode returns or raises")
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
@@ -102,7 +107,7 @@ def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
         if not known and "about" in found and found["about"] == TABLES["about"]:
             row = connection.execute("SELECT value FROM about WHERE key = 'format'").fetchone()
             if row and str(row[0]).isdecimal() and int(row[0]) > FORMAT:
-                raise UserError(
+                raise LaterVersion(
                     f"{path} was recorded by a later version of this program; open the run with that version, or use "
                     "its weights (poseaug evaluate, lift, export estimator)."
                 )
@@ -135,7 +140,24 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 #: What reading a damaged file can raise.
-DAMAGE = (sqlite3.DatabaseError, OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
+DAMAGE = (sqlite3.Error, OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, AttributeError)
+#: SQLite's codes of what is wrong with the disk, the memory, the rights or another process, and not with the file.
+OUTSIDE = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOLFS,
+}  # fmt: skip
+
+
+class LaterVersion(UserError):
+    """The file was made by a later version of the program."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file is not what was written; else it may be whole."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is None or code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in OUTSIDE
+    return not isinstance(error, OSError)
 
 
 @contextmanager
@@ -146,29 +168,28 @@ def readable(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except DAMAGE as error:
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise UserError(f"{path} is held by another process; try again in a moment.") from error
-        raise damaged(path) from error
-
-
-def damaged(path: Path) -> UserError:
-    return UserError(
-        f"{path} cannot be read as a history of snapshots; it is damaged or of another version of the program: "
-        "restore it from a copy or train anew."
-    )
+        if not is_damage(error):
+            said = of_library(error)
+            raise UserError(f"{path} cannot be read at this moment ({said}); try again, or check its disk.") from error
+        raise UserError(
+            f"{path} cannot be read as a history of snapshots; it is damaged or of another version of the program: "
+            "restore it from a copy or train anew."
+        ) from error
 
 
 def unwritten(path: Path, error: Exception) -> UserError:
     """A failed write in one sentence."""
-    if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-        error = OSError(28, "No space left on device")
-    return explained(path, error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return UserError(f"{path} is held by another process; stop that one, or try again in a moment.")
+    number = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EACCES}.get(code)
+    return explained(path, OSError(number, os.strerror(number)) if number else error)
 
 
-def remove(path: Path, unlink: Callable[[Path], None] = lambda file: file.unlink(missing_ok=True)) -> None:
+def remove(path: Path) -> None:
     """The file with its logs."""
-    for ending in ("", "-wal", "-shm", "-journal"):
-        unlink(path.with_name(path.name + ending))
+    for ending in ("", *LOGS):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def settle(connection: sqlite3.Connection) -> None:
@@ -178,16 +199,16 @@ def settle(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
 
 
-def move(path: Path, to: Path) -> None:
-    """A closed file to another name, with the logs that a killed writer left."""
-    for ending in ("-wal", "-journal", ""):
-        with suppress(FileNotFoundError):
-            os.replace(path.with_name(path.name + ending), to.with_name(to.name + ending))
-
-
-def busy(error: Exception) -> bool:
-    """Whether another process holds the file, which is no damage."""
-    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))
+def put_in_place(part: Path | None, path: Path, aside: Path) -> None:
+    """A new file, closed and without logs, takes path's place, which also stays as ``aside``, with its logs. None: only
+    that. A kill at any time leaves path as it was, or the new one, and aside."""
+    for ending in (*LOGS, ""):
+        if (old := path.with_name(path.name + ending)).exists():
+            double(old, aside.with_name(aside.name + ending))
+    for ending in LOGS:  # of the file before: SQLite would take them in
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    path.unlink() if part is None else os.replace(part, path)
+    sync_folder(path.parent)
 
 
 def index(connection: sqlite3.Connection) -> list[tuple[int, int]]:

@@ -59,6 +59,8 @@ class OldHistory:
             k = range(self._count)[k]
             record, head = sets["records"][k], sets["heads"][k]
             rows = {column: zip(self._names[column], sets[column][k].tolist(), strict=False) for column in COLUMNS}
+            if not np.isfinite(record[: math.prod(self._fields["xyz"])]).all():
+                raise ValueError("poses that are not finite")
             ends = np.cumsum([math.prod(shape) for shape in self._fields.values()])
             parts = np.split(record, ends[:-1])
             return Snapshot(

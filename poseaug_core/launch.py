@@ -120,17 +120,23 @@ def roll_back(run, trainer, live: Live, alarmed: Alarmed, tried: dict[int, int])
     are turned as a user would turn them, so that a replay of the run gives the same bits. tried: how often each
     checkpoint, by its step, was gone back to. Raises alarmed where that is not wanted or of no use any more.
     """
+    from poseaug_core import checkpoints
     from poseaug_core.runs import Run
 
-    alarm = alarmed.alarm
-    good = run.good_checkpoints(alarm.step) if alarm.action == "rolled back" else []
-    name = next((name for name in good if tried.get(run.step_of(name), 0) < ONCE_MORE), None)
-    if name is None or sum(tried.values()) >= OFTEN or live.stopping:
-        raise alarmed
-    held, step = live.controls, run.step_of(name)
-    tried[step] = tried.get(step, 0) + 1
+    alarm, held = alarmed.alarm, live.controls
+    going = alarm.action == "rolled back" and sum(tried.values()) < OFTEN and not live.stopping
+    good = checkpoints.good(run.saved, alarm.step) if going else {}
     run.close()
-    run, *_ = Run.resume(run.path, name, load=trainer.load_state)
+    for name, step in good.items():
+        if tried.get(step, 0) < ONCE_MORE:
+            tried[step] = tried.get(step, 0) + 1
+            try:
+                run, *_ = Run.resume(run.path, name, load=trainer.load_state)
+                break
+            except UserError as error:  # damaged: there may be another one
+                live.note(str(error))
+    else:
+        raise alarmed
     at = trainer.position
     now = scheduled(trainer.config, held, at.phase, at.epoch)
     rates = {field: getattr(now, field) / 2 for field in RATES if getattr(now, field)}
@@ -139,6 +145,7 @@ def roll_back(run, trainer, live: Live, alarmed: Alarmed, tried: dict[int, int])
     run.drop_pending(set(rates))
     told = f"{alarm.text} It went back to step {step:,} and goes on with rates halved."
     trainer.alarms = (*trainer.alarms[:-1], replace(alarm, text=told))
+    live.note(*run.notes)
     live.report(replace(live.status, message=told, alarms=trainer.alarms))
     return run
 

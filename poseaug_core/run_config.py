@@ -18,6 +18,7 @@ from poseaug_core.settings import Setting, checked, did_you_mean
 #: What the runs did that were made before there was a setting, by its name, where that is not its declared default. A
 #: preset does not count: it may have been given the setting later, and a run's file has every setting of its time.
 BEFORE: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "history_limit": lambda values: SETTINGS["history_limit"].high,  # nothing was ever dropped
     "data_seed": lambda values: values.get("seed", 0),
 }
 

@@ -23,25 +23,27 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poseaug_core.checkpoints import LATEST, make_latest, put_by, read_checkpoint, read_meta, write_checkpoint
+from poseaug_core import checkpoints
+from poseaug_core.checkpoints import LATEST, STRANGE, read_checkpoint, read_meta, write_checkpoint
 from poseaug_core.config import FORMAT, Config, save_toml
 from poseaug_core.controls import Controls
 from poseaug_core.errors import UserError
-from poseaug_core.health import Alarm
 from poseaug_core.history import History
 from poseaug_core.history_hdf5 import SUPERSEDED
-from poseaug_core.journal import Journal, finite_or_none
-from poseaug_core.journal_rows import alarm_row, control_row, metrics_row
 from poseaug_core.locks import Lock
 from poseaug_core.mounts import network_file_system
+from poseaug_core.plain_text import named_error
 from poseaug_core.run_config import read_run_config
 from poseaug_core.run_data import read_data
 from poseaug_core.run_folder import end_of, is_locked, remove_abandoned, require_new_folder, take_lock
+from poseaug_core.run_journals import Journals
 from poseaug_core.snapshot import Snapshot
 from poseaug_core.storage import explained, replacing
 
@@ -50,12 +52,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-Changes = list[tuple[str, object, object]]
-#: How the lines of a journal begin and end that this program writes.
-ROW, ROW_OF_VALUES = (b'{"step": ', b"}"), (b'{"step": ', b"}}")
 
 
-class Run:
+class Run(Journals):
     """See the module. create and resume give a run to write, open one to watch; both can be read at any time.
 
     path: the folder. config, data: as written at the start. Reading is safe in any thread while another one
@@ -63,13 +62,9 @@ class Run:
     """
 
     def __init__(self, path: Path, config: Config, data: dict[str, Any], notes: tuple[str, ...] = ()):
-        self.path, self.config, self.data = path, config, data
+        super().__init__(path)
+        self.config, self.data = config, data
         self.history = History(path / "history.db", config.history_limit * 1e6, bool(network_file_system(path)))
-        self._controls = Journal(path / "controls.jsonl", control_row, "those changes of controls are not known", ROW)
-        self._metrics = Journal(path / "metrics.jsonl", metrics_row, "their numbers are missing", ROW_OF_VALUES)
-        self._replay = Journal(path / "replay.jsonl", control_row, "those changes of controls will not come", ROW)
-        # A run that goes back to a checkpoint keeps what went wrong after it.
-        self._alarms = Journal(path / "alarms.jsonl", alarm_row, "those alarms are not known", ordered=False)
         self._lock: Lock | None = None
         self._unread: tuple[str, ...] = ()  # settings of a later version
         self.notes: list[str] = list(notes)  # what is to be told of the run's files, in sentences; see damage
@@ -120,8 +115,7 @@ class Run:
 
     def _named(self, path: Path) -> Run:
         """The run under its own name, with the lock that was held under the other one."""
-        self._controls.close()
-        self._metrics.close()
+        self._close_journals()
         self.history.close()
         if os.name == "nt":  # where no folder moves that has an open file in it
             self.close()
@@ -161,10 +155,20 @@ class Run:
         run._require_understood()
         tensors, meta = run.load_checkpoint(name)
         run._take_lock()
-        try:
+        with run._freed_on_failure():
+            step = meta.get("step")
+            if step is None:
+                raise UserError(f"{checkpoints.place_of(run.saved, name)} tells no step to go on from.")
             if load is not None:
-                load(tensors, meta)
-            step = int(meta["step"])
+                try:
+                    load(tensors, meta)
+                except STRANGE as error:
+                    if isinstance(error, UserError):
+                        raise
+                    raise UserError(
+                        f"The checkpoint {name!r} of {run.path} does not fit this run ({named_error(error)}); it is "
+                        "damaged or of another version: choose another one with --from."
+                    ) from error
             # A change logged at step k was first used by the iteration after k: at the checkpoint's it comes again.
             dropped = [row for row in run.control_log() if row["step"] >= step]
             pending = [*run.pending(), *dropped]
@@ -181,15 +185,9 @@ class Run:
                 run.notes += [f"{sentence} What was damaged is dropped." for sentence in lost]
                 run.notes += run.history.keep(step)
                 run.plan(pending, step)
-            make_latest(run.path / "checkpoints", name, step)
+            run.notes += checkpoints.make_latest(run.saved, name, step)
             (run.path / "failure.txt").unlink(missing_ok=True)
             return run._open_to_write(), tensors, meta
-        except OSError as error:
-            run.close()
-            raise explained(run.path, error) from error
-        except BaseException:
-            run.close()
-            raise
 
     @classmethod
     def restart(cls, path: str | Path, begin: Callable[[Run], None]) -> Run:
@@ -200,7 +198,7 @@ class Run:
         run = cls.open(path)
         run._require_understood()
         run._take_lock()
-        try:
+        with run._freed_on_failure():
             if not run.unbegun:
                 raise UserError(f"{run.path} has been begun by another process meanwhile; resume it.")
             (run.path / "checkpoints").mkdir(exist_ok=True)
@@ -208,11 +206,17 @@ class Run:
             begin(run)
             run.notes.append(f"{run.path} was ended before its first checkpoint, so it begins from the start.")
             return run
+
+    @contextmanager
+    def _freed_on_failure(self) -> Iterator[None]:
+        """Within it a failure ends writing; what the system says is a sentence."""
+        try:
+            yield
         except OSError as error:
-            run.close()
-            raise explained(run.path, error) from error
+            self.close()
+            raise explained(self.path, error) from error
         except BaseException:
-            run.close()
+            self.close()
             raise
 
     @property
@@ -240,42 +244,10 @@ class Run:
 
     def _open_to_write(self) -> Run:
         self._take_lock()
-        self._controls.open()
-        self._metrics.open()
+        self._open_journals()
         return self
 
     # writing
-
-    def log_controls(self, step: int, changes: Changes) -> None:
-        """Changes (field, old, new) that the iteration after ``step`` is the first to use."""
-        for field, old, new in changes:
-            self._controls.append({"step": step, "field": field, "old": old, "new": new})
-
-    def plan(self, changes: list[dict[str, Any]], step: int = 0) -> None:
-        """Changes of controls to make from ``step`` on; of two of a field at one step the later in the list counts."""
-        last = {(row["step"], row["field"]): row for row in changes if row["step"] >= step}
-        rows = [last[key] for key in sorted(last, key=lambda key: key[0])]
-        if rows or self._replay.path.exists():
-            self._replay.rewrite(rows)
-
-    def drop_pending(self, fields: set[str]) -> None:
-        """Forget the changes still to come of these controls, which the user has turned otherwise."""
-        if fields:
-            self.plan([row for row in self.pending() if row["field"] not in fields])
-
-    def log_metrics(self, step: int, values: dict[str, float], kind: str) -> None:
-        """Numbers after ``step`` iterations; kind 'scalars' or 'evaluation'. Non-finite ones are kept as null."""
-        values = {name: finite_or_none(value) for name, value in values.items()}
-        self._metrics.append({"step": step, "kind": kind, "values": values})
-
-    def log_alarm(self, alarm: Alarm) -> None:
-        """Keep an alarm in alarms.jsonl; it stays there also where a rollback drops what came before it."""
-        self._alarms.open()
-        try:
-            self._alarms.append({**dataclasses.asdict(alarm), "value": finite_or_none(alarm.value),
-                                 "limit": finite_or_none(alarm.limit)})  # fmt: skip
-        finally:
-            self._alarms.close()
 
     def append(self, snapshot: Snapshot) -> None:
         """Record a snapshot in the history."""
@@ -288,8 +260,8 @@ class Run:
         """
         assert "step" in meta, "a checkpoint without its step cannot be resumed"
         if name == LATEST:
-            put_by(self.path / "checkpoints", self.config.checkpoints_kept)
-        return write_checkpoint(self._checkpoint(name), tensors, meta)
+            checkpoints.put_by(self.saved, self.config.checkpoints_kept)
+        return write_checkpoint(checkpoints.place_of(self.saved, name), tensors, meta)
 
     def save_failure(self, traceback: str) -> Path:
         """Keep the traceback of a failed run in failure.txt."""
@@ -300,8 +272,7 @@ class Run:
 
     def close(self) -> None:
         """End writing and free the run for another writer; it can still be read."""
-        self._controls.close()
-        self._metrics.close()
+        self._close_journals()
         self.history.close()
         if self._lock is not None:
             self._lock.free()
@@ -312,23 +283,12 @@ class Run:
     @property
     def damage(self) -> list[str]:
         """What is to be known of the run's files, each once: what is damaged, dropped, or of another version."""
-        told = list(self.notes)
-        for journal in self._journals:
-            try:
-                if not journal.looked_at:
-                    journal.read()
-                told += journal.damage
-            except UserError as error:
-                told.append(str(error))
+        told = [*self.notes, *self._damaged_lines()]
         try:
             told += self.history.notes
         except UserError as error:
             told.append(str(error))
         return list(dict.fromkeys(told))
-
-    @property
-    def _journals(self) -> tuple[Journal, ...]:
-        return self._controls, self._metrics, self._replay, self._alarms
 
     def read(self, k: int) -> Snapshot:
         """Recorded snapshot k, negative from the end; IndexError where there is none."""
@@ -351,77 +311,42 @@ class Run:
         """(snapshots,) float64 for each name in the snapshots' 'scalars' or 'controls', NaN where absent."""
         return self.history.series(column)
 
-    def metrics(self, since: int = 0, kind: str = "") -> tuple[list[dict[str, Any]], int]:
-        """(rows {step, kind, values}, where to go on): pass the second back as ``since`` to get only newer rows.
-
-        kind: only rows of this one; a long run has a thousand 'scalars' for each 'evaluation'.
-        """
-        return self._metrics.read(since, json.dumps({"kind": kind})[1:-1].encode() if kind else b"")
-
-    def alarms(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """(alarms {kind, step, value, limit, text, action}, where to go on): as metrics()."""
-        return self._alarms.read(since)
-
-    def step_of(self, name: str) -> int:
-        """Iterations done at a checkpoint. Raises UserError."""
-        return int(read_meta(self._checkpoint(name))["step"])
-
-    def good_checkpoints(self, before: int) -> list[str]:
-        """Names of the checkpoints of up to a step that were made while nothing was wrong, the newest first."""
-        found = {}
-        for name in self.checkpoints():
-            try:
-                meta = read_meta(self._checkpoint(name))
-                if int(meta["step"]) <= before and not meta.get("alarms") and "position" in meta:
-                    found[name] = int(meta["step"])
-            except (UserError, KeyError, TypeError, ValueError):
-                continue
-        order = (LATEST, "previous")
-        rank = lambda name: (-found[name], order.index(name) if name in order else len(order))  # noqa: E731
-        return sorted(found, key=rank)
-
-    def control_log(self) -> list[dict[str, Any]]:
-        """Every change of a control so far: {step, field, old, new}."""
-        return self.control_changes()[0]
-
-    def control_changes(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """(changes {step, field, old, new}, where to go on): as metrics()."""
-        return self._controls.read(since)
-
-    def pending(self) -> list[dict[str, Any]]:
-        """Changes of controls to be made at their steps: {step, field, old, new}."""
-        return self._replay.read()[0]
-
     def controls(self) -> Controls:
         """The controls after every change so far: those at the start with the log's changes applied."""
         return applied(self.config.controls, self.control_log())
 
-    def load_checkpoint(self, name: str = "latest") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def load_checkpoint(self, name: str = LATEST) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """(tensors on the CPU, meta). UserError naming the checkpoints there are."""
-        path = self._checkpoint(name)
+        path = checkpoints.place_of(self.saved, name)
+        others = ", ".join(other for other in self.checkpoints() if other != name)
         if not path.is_file():
-            there = ", ".join(self.checkpoints()) or "none yet"
-            raise UserError(f"{self.path} has no checkpoint {name!r} (there are: {there}); choose one of them.")
-        return read_checkpoint(path)
+            raise UserError(
+                f"{self.path} has no checkpoint {name!r} (there are: {others or 'none yet'}); choose one of them."
+            )
+        try:
+            return read_checkpoint(path)
+        except UserError as error:
+            raise UserError(f"{error} Others of the run (--from): {others}." if others else str(error)) from error
 
     def checkpoints(self) -> list[str]:
         """Names of the checkpoints, oldest first."""
-        files = sorted((self.path / "checkpoints").glob("[!.]*.safetensors"), key=lambda file: file.stat().st_mtime)
-        return [file.stem for file in files]
+        return checkpoints.names(self.saved)
+
+    @property
+    def saved(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
 
     @property
     def finished(self) -> bool:
         """Whether training went to its end, by the last checkpoint."""
-        path = self._checkpoint("latest")
+        path = checkpoints.place_of(self.saved, LATEST)
         meta = read_meta(path) if path.is_file() else {}
         return meta.get("position", {}).get("phase") == "done" and not meta.get("owed")
 
     def failure(self) -> str | None:
         """The traceback of a failed run, None for others; the end of a long one."""
         return end_of(self.path / "failure.txt")
-
-    def _checkpoint(self, name: str) -> Path:
-        return self.path / "checkpoints" / f"{name}.safetensors"
 
 
 def applied(controls: Controls, log: list[dict[str, Any]]) -> Controls:

@@ -198,3 +198,19 @@ def replacing(path: str | Path, needed: int = 0) -> Iterator[Path]:
         if part is not None:
             with suppress(OSError):  # it has taken its place, or its folder is gone
                 os.unlink(part)
+
+
+def double(path: Path, other: Path) -> None:
+    """The same file under another name as well, which it takes over whole; a copy where links are not known."""
+    part = other.with_name(f".{other.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(path, part)
+        except OSError:
+            shutil.copyfile(path, part)
+        os.replace(part, other)
+    except OSError as error:
+        raise explained(other, error) from error
+    finally:
+        part.unlink(missing_ok=True)  # also where both names were of one file already

@@ -28,6 +28,7 @@ from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
 from poseaug_core.resident import Resident
 from poseaug_core.schedule import Position, Schedule
+from poseaug_core.settings import checked
 from poseaug_core.snapshot import Snapshot
 from poseaug_core.updates import Updates, under
 
@@ -366,7 +367,7 @@ class Trainer:
         self.epoch.load_state(under(tensors, "epoch"))
         self.position = Position(**meta["position"])
         self.iteration.fill_(self.position.iteration)
-        self.controls, self.steered = Controls(**meta["controls"]), Controls(**meta["steered"])
+        self.controls, self.steered = (checked(Controls, meta[name]) for name in ("controls", "steered"))
         self.best, self.stale, self.owed = meta["best"], meta["stale"], meta["owed"]
         self.health.load_state(meta.get("health", {}))
         self._mark = ({}, {})

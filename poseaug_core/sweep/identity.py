@@ -22,8 +22,8 @@ from poseaug_core.readers.spec import exists, parse_spec
 
 #: Settings that name files; their content counts and not their place.
 FILES = ("source", "source_test", "cross", "extra_2d", "estimator_weights")
-#: Settings that only label: the values that a preset stands for count themselves.
-LABELS = ("preset",)
+#: Settings by which nothing is trained otherwise: a preset's own values count, and what is kept is not what is learnt.
+BESIDE = ("preset", "history_limit", "checkpoints_kept")
 
 
 def identity(config: Config, after: str = "") -> str:
@@ -52,7 +52,7 @@ def changed(config: Config) -> dict[str, Any]:
         prefix + field.name: getattr(own, field.name)
         for prefix, (own, plain) in parts.items()
         for field in dataclasses.fields(own)
-        if field.name not in ("controls", *LABELS) and getattr(own, field.name) != getattr(plain, field.name)
+        if field.name not in ("controls", *BESIDE) and getattr(own, field.name) != getattr(plain, field.name)
     }
 
 

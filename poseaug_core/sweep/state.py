@@ -18,6 +18,7 @@ from poseaug_core.run_data import training_poses
 from poseaug_core.runs import Run
 from poseaug_core.schedule import Schedule
 from poseaug_core.storage import replacing
+from poseaug_core.sweep.identity import BESIDE
 from poseaug_core.sweep.plan import Job
 
 #: The file in a run's folder that tells of its sweep.
@@ -118,8 +119,8 @@ def require_same(run: Run, config: Config) -> None:
 
 
 def _plain(config: Config) -> dict[str, Any]:
-    nowhere = replace(config, cross=(), extra_2d=(), source="", source_test="", estimator_weights="", preset="")
-    values = dataclasses.asdict(nowhere)
+    nowhere = replace(config, cross=(), extra_2d=(), source="", source_test="", estimator_weights="")
+    values = {name: value for name, value in dataclasses.asdict(nowhere).items() if name not in BESIDE}
     if is_own(config.estimator):  # a file too; its content is in the folder's name
         values["estimator"] = config.estimator.rsplit(":", 1)[1]
     return values.pop("controls") | values

@@ -205,19 +205,20 @@ def test_a_history_of_a_later_version_says_so(tmp_path):
 
 
 def test_a_field_more_or_less_is_no_damage(tmp_path, monkeypatch):
-    from poseaug_core import history as module
+    from poseaug_core import history, history_records
 
     write(tmp_path / "h.db", 3).close()
     with sqlite3.connect(tmp_path / "h.db") as base:
         shapes = json.loads(base.execute("SELECT value FROM about WHERE key = 'fields'").fetchone()[0])
     base.close()
-    monkeypatch.setattr(module, "ARRAYS", tuple(name for name in module.ARRAYS if name != "hardness"))
+    for module in (history, history_records):
+        monkeypatch.setattr(module, "ARRAYS", tuple(name for name in ARRAYS if name != "hardness"))
     watcher = History(tmp_path / "h.db")
     assert "hardness" in watcher.notes[0] and "later version" in watcher.notes[0]
     monkeypatch.undo()
-    monkeypatch.setattr(module, "ARRAYS", (*module.ARRAYS, "depth"))
+    monkeypatch.setattr(history_records, "ARRAYS", (*ARRAYS, "depth"))
     assert "cannot be read" in refusal(lambda: len(History(tmp_path / "h.db"))), "it has no default"
-    monkeypatch.setattr(module, "OPTIONAL", {"depth"})
+    monkeypatch.setattr(history_records, "OPTIONAL", {"depth"})
     assert len(History(tmp_path / "h.db")) == 3 and "hardness" in shapes
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from poseaug_core import launch
 from poseaug_core.cli import main
-from poseaug_core.config import Config, load_toml, make_config
+from poseaug_core.config import SETTINGS, Config, load_toml, make_config
 from poseaug_core.errors import UserError
 from poseaug_core.live import Live
 from poseaug_core.run_config import read_run_config
@@ -46,7 +46,7 @@ def test_a_run_of_0_1_0_opens_with_all_that_is_in_it(kept):
     changed = {"augmentation": "random", "estimator_width": 8, "epochs": 2, "probe_size": 2}
     assert all(getattr(run.config, name) == value for name, value in changed.items())
     # What came after 0.1.0 holds its declared value.
-    assert run.config.history_limit == Config().history_limit
+    assert run.config.history_limit == SETTINGS["history_limit"].high, "of its snapshots none goes unasked"
     assert run.steps().tolist() == [0, 2, 4, 6] and run.read(-1).step == 6
     assert all(np.isfinite(getattr(run.read(k), name)).any() for k in range(4) for name in ("xyz", "camera"))
     assert run.control_log() == [
@@ -125,7 +125,7 @@ def test_settings_that_a_run_is_older_than_are_not_its_presets(tmp_path):
     """A preset may be given a setting after the run was made, which then was not trained so."""
     (tmp_path / "config.toml").write_text('preset = "small_data"\nseed = 5\nbatch_size = 256\n')
     config = read_run_config(tmp_path / "config.toml").config
-    assert config == replace(Config(), preset="small_data", seed=5, batch_size=256, data_seed=5)
+    assert config == replace(Config(), preset="small_data", seed=5, batch_size=256, data_seed=5, history_limit=1 << 24)
 
 
 def test_new_runs_say_their_format(tmp_path):
