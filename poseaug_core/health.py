@@ -35,16 +35,21 @@ APART = 0.15
 SAME_POSE, SAME_AZIMUTH, SAME_ELEVATION = 1e-3, 1e-3, 1.0
 
 
+#: What is done on a serious alarm, by config.on_alarm, as the log says it.
+ACTIONS = {"note": "noted", "pause": "paused", "rollback": "rolled back", "stop": "ended"}
+
+
 @dataclass(frozen=True)
 class Alarm:
-    """kind: one of KINDS. value: the number that passed its limit. text: for the user, with what to do."""
+    """kind: one of KINDS. value: the number that passed its limit. text: for the user, with what to do. action: one of
+    ACTIONS' values."""
 
     kind: str
     step: int
     value: float
     limit: float
     text: str
-    action: str = "noted"
+    action: str = ACTIONS["note"]
 
     @property
     def serious(self) -> bool:
@@ -139,7 +144,7 @@ class Health:
 
     def _found(self, snapshot: Snapshot, means: dict[str, float]) -> Found:
         yield from _not_finite(snapshot, means)
-        yield from _exploding(snapshot, means, self.config)
+        yield from _exploding(snapshot, means)
         yield from _identical(snapshot)
         yield from _apart(snapshot)
         if snapshot.phase != "poseaug":
@@ -243,7 +248,7 @@ def _not_finite(snapshot: Snapshot, means: dict[str, float]) -> Found:
         yield "not finite", value, math.inf, f"The training diverged: {lost[0]} is {value}, not a finite number"
 
 
-def _exploding(snapshot: Snapshot, means: dict[str, float], config: Config) -> Found:
+def _exploding(snapshot: Snapshot, means: dict[str, float]) -> Found:
     for name, value in means.items():
         limit = LARGEST_POSE_LOSS if name.startswith(("loss/estimator", "loss/pretrain")) else LARGEST_LOSS
         if name.startswith("loss/") and value > limit:
@@ -284,13 +289,12 @@ def _apart(snapshot: Snapshot) -> Found:
 
 
 def _one_view(snapshot: Snapshot) -> Found:
-    spread = [(1 - _direction(view[:, 0]), float(view[:, 1].std())) for view in snapshot.view_point]
-    own, made_ = spread
-    if snapshot.view_point.shape[1] < 2 or own[0] < SAME_AZIMUTH and own[1] < SAME_ELEVATION:
-        return
-    if made_[0] < SAME_AZIMUTH and made_[1] < SAME_ELEVATION:
-        told = f"All augmented poses are seen from one view: elevations differ by {made_[1]:.2g} degrees"
-        yield "one view", made_[1], SAME_ELEVATION, f"{told} (limit {SAME_ELEVATION:g})"
+    turned, raised = zip(*((1 - _direction(view[:, 0]), float(view[:, 1].std())) for view in snapshot.view_point),
+                         strict=True)  # fmt: skip
+    original, augmented = (a < SAME_AZIMUTH and e < SAME_ELEVATION for a, e in zip(turned, raised, strict=True))
+    if augmented and not original and snapshot.view_point.shape[1] > 1:
+        told = f"All augmented poses are seen from one view: elevations differ by {raised[1]:.2g} degrees"
+        yield "one view", raised[1], SAME_ELEVATION, f"{told} (limit {SAME_ELEVATION:g})"
 
 
 def _direction(degrees: np.ndarray) -> float:

@@ -66,16 +66,16 @@ def open_to_write(path: Path, shared: bool) -> sqlite3.Connection:
     return connection
 
 
-def open_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
+def open_to_read(path: Path, damaged: bool = False) -> tuple[sqlite3.Connection, bool]:
     """The open file, and whether it is all there: in a folder that may not be written what a killed writer left in its
-    log cannot be taken in."""
+    log cannot be taken in. damaged: whether to read a file that was cut as far as it goes."""
     writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     # A reader shares the log's index with the writer, so it opens the file to write although it never does.
     modes = ("rw", "ro", UNLOGGED) if writable else ("ro", UNLOGGED)
     for mode in modes:
         connection = None
         try:
-            connection = _connected(path, mode)
+            connection = _connected(path, mode, damaged)
             _require_tables(connection, path)
             connection.execute("PRAGMA query_only = ON")
             log = path.with_name(path.name + "-wal")
@@ -88,12 +88,14 @@ def open_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
     raise AssertionError("the last mode returns or raises")
 
 
-def _connected(path: Path, mode: str) -> sqlite3.Connection:
+def _connected(path: Path, mode: str, damaged: bool = False) -> sqlite3.Connection:
     name = os.fsencode(path).replace(b"%", b"%25").replace(b"?", b"%3f").replace(b"#", b"%23")
     uri = f"file:{os.fsdecode(name)}?mode={mode}"
     connection = sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    if damaged:  # first of all: else SQLite reads nothing of a file that is shorter than its head says
+        connection.execute("PRAGMA writable_schema = ON")
     for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "cache_size = -8192"):
         connection.execute(f"PRAGMA {pragma}")
     return connection

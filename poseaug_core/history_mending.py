@@ -112,7 +112,7 @@ def _write(part: Path, snapshots: Iterator[Snapshot | None]) -> tuple[int, int]:
 def _reachable(path: Path, last_step: int) -> Iterator[Snapshot | None]:
     """What can be read of a damaged file, None for each record that cannot."""
     try:
-        base, _ = files.open_to_read(path)
+        base, _ = files.open_to_read(path, damaged=True)
     except UserError:
         raise
     except files.DAMAGE as error:

@@ -13,7 +13,7 @@ from typing import Any
 from poseaug_core.config import Config, scheduled, with_absolute_paths
 from poseaug_core.controls import KNOBS, Controls, changes
 from poseaug_core.errors import Cancelled, UserError
-from poseaug_core.health import Alarmed
+from poseaug_core.health import ACTIONS, Alarmed
 from poseaug_core.live import Live, Status
 from poseaug_core.plain_text import named_error
 
@@ -102,6 +102,8 @@ def train(
         live.report(replace(live.status, state="stopped", message="stopped before the first iteration"))
         return None
     except Exception as error:
+        if isinstance(error, Alarmed):
+            live.report(replace(live.status, alarms=trainer.alarms))
         live.report(replace(live.status, state="failed", message=_message(error, run)))
         raise
     finally:
@@ -124,7 +126,7 @@ def roll_back(run, trainer, live: Live, alarmed: Alarmed, tried: dict[int, int])
     from poseaug_core.runs import Run
 
     alarm, held = alarmed.alarm, live.controls
-    going = alarm.action == "rolled back" and sum(tried.values()) < OFTEN and not live.stopping
+    going = alarm.action == ACTIONS["rollback"] and sum(tried.values()) < OFTEN and not live.stopping
     good = checkpoints.good(run.saved, alarm.step) if going else {}
     run.close()
     for name, step in good.items():
@@ -146,7 +148,7 @@ def roll_back(run, trainer, live: Live, alarmed: Alarmed, tried: dict[int, int])
     told = f"{alarm.text} It went back to step {step:,} and goes on with rates halved."
     trainer.alarms = (*trainer.alarms[:-1], replace(alarm, text=told))
     live.note(*run.notes)
-    live.report(replace(live.status, message=told, alarms=trainer.alarms))
+    live.report(replace(live.status, alarms=trainer.alarms))
     return run
 
 

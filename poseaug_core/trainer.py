@@ -22,7 +22,7 @@ from poseaug_core.epoch import Epoch
 from poseaug_core.errors import Cancelled
 from poseaug_core.estimators.own import is_own
 from poseaug_core.evaluation import Progress, evaluate
-from poseaug_core.health import KINDS, LOOK_EVERY, Alarm, Alarmed, Health, not_finite
+from poseaug_core.health import ACTIONS, KINDS, LOOK_EVERY, Alarm, Alarmed, Health, not_finite
 from poseaug_core.live import Live, Status
 from poseaug_core.networks import Networks
 from poseaug_core.observe import Probe, observe
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 BEST_BY = "source_test/poseaug16/mpjpe"
 #: Stages whose iterations augment, each with its turn of the discriminators.
 AUGMENTING = ("warm-up", "augment")
-#: What is done on a serious alarm, by config.on_alarm, as the log says it.
-ACTIONS = {"note": "noted", "pause": "paused", "rollback": "rolled back", "stop": "ended"}
 
 
 class Trainer:
@@ -231,7 +229,7 @@ class Trainer:
         scalars, self._mark = self.updates.meter.read(), ({}, {})
         snapshot = self.observe(scalars)
         alarms = self.health.look(snapshot, means)
-        if not any(alarm.kind == "not finite" for alarm in alarms):
+        if "not finite" not in self.health.lasted:  # no picture can be made of it
             run.append(snapshot)
             live.publish(snapshot)
         run.log_metrics(self.position.step, scalars, kind="scalars")
@@ -253,7 +251,7 @@ class Trainer:
             alarm = replace(alarm, action=ACTIONS[policy])
             run.log_alarm(alarm)
             self.alarms += (alarm,)
-            live.report(replace(live.status, message=self._message, alarms=self.alarms))
+            live.report(replace(live.status, alarms=self.alarms))
             if policy == "pause":
                 live.pause()
             elif policy != "note":
@@ -264,11 +262,6 @@ class Trainer:
         tensors = {name: value for name, value in self.updates.learned().items() if value.is_floating_point()}
         good = torch.stack([value.isfinite().all() for value in tensors.values()]).tolist()
         return next((name for name, whole in zip(tensors, good, strict=True) if not whole), "")
-
-    @property
-    def _message(self) -> str:
-        serious = [alarm for alarm in self.alarms if alarm.serious]
-        return serious[-1].text if serious else self.captured.why
 
     def _due(self, what: str, before: Position) -> bool:
         """Whether an epoch that counts, or a number of iterations, ended with the last step."""
@@ -283,7 +276,7 @@ class Trainer:
         """Errors on every test set, flip-averaged on the cross sets; an estimator that did not change is not
         evaluated again. Keeps the best checkpoint by the source's own test set. Stopped in between, it stays owed."""
         if self.stale:
-            live.report(replace(live.status, state="running", stage="evaluate", message=self._message))
+            live.report(replace(live.status, state="running", stage="evaluate", message=self.captured.why))
             values = {}
             try:
                 for name, poses in self.test_sets.items():
@@ -309,7 +302,7 @@ class Trainer:
         return replace(
             live.status,
             state=state,
-            message=self._message,
+            message=self.captured.why,
             alarms=self.alarms,
             phase=at.phase,
             stage=stage,

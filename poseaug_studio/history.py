@@ -12,12 +12,12 @@ from poseaug_core.run_data import training_poses
 from poseaug_core.schedule import Schedule
 from poseaug_studio.metric_series import MetricSeries
 
-EVALUATION, CONTROL, BEST = "evaluation", "control", "best"
+EVALUATION, CONTROL, BEST, ALARM = "evaluation", "control", "best", "alarm"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a step; kind: EVALUATION, CONTROL or BEST."""
+    """Something that happened at a step; kind: EVALUATION, CONTROL, BEST or ALARM."""
 
     step: int
     kind: str
@@ -36,7 +36,8 @@ class Span:
 @dataclass
 class History:
     """steps: of the recorded snapshots, rising. series: every metric over the steps. scores: MPJPE by set of each
-    evaluated step. log: control changes. spans: the phases. superseded, damage: see poseaug_core.runs.Run.
+    evaluated step. log: control changes. alarms: what went wrong. spans: the phases.
+    superseded, damage: see poseaug_core.runs.Run.
 
     Only what is new is read of a run that grows: a long one has a hundred thousand snapshots.
     """
@@ -45,11 +46,13 @@ class History:
     series: MetricSeries = field(default_factory=MetricSeries)
     scores: dict[int, dict[str, float]] = field(default_factory=dict)
     log: list[dict] = field(default_factory=list)
+    alarms: list[dict] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     superseded: str = ""
     damage: list[str] = field(default_factory=list)
     next_row: int = 0
     next_change: int = 0
+    next_alarm: int = 0
     _marks: list[Mark] | None = None
 
     @classmethod
@@ -81,7 +84,11 @@ class History:
                 self.log = []  # told from the start again: a resume has cut the log
             self.log.extend(log)
             self._marks = None
-        return bool(steps or log)
+        alarms, self.next_alarm = run.alarms(self.next_alarm)
+        if alarms:
+            self.alarms.extend(alarms)
+            self._marks = None
+        return bool(steps or log or alarms)
 
     def add_rows(self, rows: list[dict]) -> None:
         self.series.extend(rows)
@@ -95,6 +102,7 @@ class History:
         if self._marks is None:
             marks = [Mark(step, EVALUATION, describe(found)) for step, found in self.scores.items()]
             marks += [Mark(int(entry["step"]), CONTROL, change(entry)) for entry in self.log]
+            marks += [Mark(int(entry["step"]), ALARM, entry["text"]) for entry in self.alarms]
             judged = {step: found["source_test"] for step, found in self.scores.items() if "source_test" in found}
             if judged:
                 best = min(judged, key=judged.get)

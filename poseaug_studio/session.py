@@ -109,7 +109,7 @@ class Session(Watching):
 
     def _launch(self, config: Config, folder: Path, resume: bool) -> None:
         self._clear(folder, config)
-        self.live = Live(config.controls)
+        self.live = Live(config.controls, attended=True)
         self.status = self.live.status
         self._thread = threading.Thread(
             target=self._work, args=(config, folder, self.live, resume), name="training", daemon=True

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QPixma
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from poseaug_core.config import Config
-from poseaug_studio.history import BEST, CONTROL, EVALUATION, History, Mark, phase_names
+from poseaug_studio.history import ALARM, BEST, CONTROL, EVALUATION, History, Mark, phase_names
 from poseaug_studio.style import font, mix
 from poseaug_studio.theme import Theme
 
@@ -256,8 +256,8 @@ class Track(QWidget):
                     painter.fillRect(QRectF(x, 20, 1, 6), ink)
 
     def _paint_marks(self, painter: QPainter) -> None:
-        """Changes of controls above, evaluations and the best of them below; of two that would overlap one is drawn,
-        and hair lines where they crowd."""
+        """Changes of controls and alarms above, evaluations and the best of them below; of two that would overlap one
+        is drawn, and hair lines where they crowd."""
         t = self.theme
         first, last = self.sight
         painter.setPen(Qt.PenStyle.NoPen)
@@ -275,6 +275,10 @@ class Track(QWidget):
                     else:
                         painter.setBrush(QColor(ink))
                         painter.drawPolygon(_diamond(x, top) if kind == CONTROL else _triangle(x, top))
+        painter.setBrush(QColor(t.bad))
+        for mark in self.marks:
+            if mark.kind == ALARM and first <= mark.step <= last:
+                painter.drawPolygon(_warning(self.x_of(mark.step)))
         painter.setBrush(QColor(t.good))
         for x in best:
             painter.drawEllipse(QPointF(x, 35.5), 4, 4)
@@ -309,3 +313,8 @@ def _triangle(x: float, top: float) -> QPolygonF:
 
 def _diamond(x: float, top: float) -> QPolygonF:
     return QPolygonF([QPointF(x, top), QPointF(x - 3, top + 3), QPointF(x, top + 6), QPointF(x + 3, top + 3)])
+
+
+def _warning(x: float) -> QPolygonF:
+    """Larger than all other marks, and over them."""
+    return QPolygonF([QPointF(x, 7), QPointF(x - 5, 16), QPointF(x + 5, 16)])

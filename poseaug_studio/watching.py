@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from poseaug_core.errors import UserError
+from poseaug_core.health import ACTIONS
 from poseaug_core.plain_text import of_library
 from poseaug_core.snapshot import Snapshot
 from poseaug_studio.history import History
@@ -110,6 +111,10 @@ class Watching(QObject):
     def _report(self, status: Status) -> None:
         before, self.status = self.status, status
         self.status_changed.emit(status)
+        if new := [alarm for alarm in status.alarms if alarm not in before.alarms]:
+            self._tell(*(alarm.text for alarm in new))
+            if self.run is not None and any(alarm.action == ACTIONS["rollback"] for alarm in new):
+                self._reload()  # what came after the checkpoint is dropped
         if status.state == "failed" and before.state != "failed":
             self.failed.emit(status.message)
 
@@ -139,6 +144,8 @@ class Watching(QObject):
         except (UserError, OSError, KeyError) as error:
             if not self.folder.exists() and self.run is not None:
                 self._lose(error)
+            elif isinstance(error, UserError):
+                self._tell(str(error))
 
     def _judge(self) -> None:
         """Say anew how a run stands that another process may be writing."""

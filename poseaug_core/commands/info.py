@@ -107,6 +107,10 @@ def _machine() -> dict[str, Any]:
     return found | {"device": f"{device} ({name})", "cores": os.cpu_count(), "threads": torch.get_num_threads()}
 
 
+#: Alarms of a run that are shown.
+LAST_ALARMS = 5
+
+
 def _run(path: str) -> dict[str, Any]:
     from poseaug_core.runs import Run
 
@@ -121,6 +125,7 @@ def _run(path: str) -> dict[str, Any]:
         **_progress(run),
         "snapshots": run.snapshot_count,
         "control changes": len(run.control_log()),
+        "alarms": [f"{row['text']} ({row['action']})" for row in run.alarms()[0][-LAST_ALARMS:]],
         "checkpoints": run.checkpoints(),
         "data": {
             name: ", ".join(

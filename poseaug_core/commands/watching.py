@@ -11,6 +11,7 @@ from rich.progress import TextColumn
 
 from poseaug_core.commands.terminal import BESIDE_BAR, bars, tell
 from poseaug_core.errors import UserError
+from poseaug_core.health import ACTIONS, Alarm
 from poseaug_core.live import ENDED, Live, Status
 from poseaug_core.plain_text import plain
 from poseaug_core.runs import Run
@@ -89,6 +90,7 @@ class _Errors:
         self.told = False
         self.notes = 0  # of live's, told already
         self.message = ""
+        self.alarms: list[Alarm] = []  # told already
 
     def tell_notes(self, live: Live) -> None:
         """Once, as soon as there is a run: what was found and decided while its data were read; what is worth knowing
@@ -97,6 +99,11 @@ class _Errors:
         for note in notes[self.notes :]:
             tell(note, err=True)
         self.notes = len(notes)
+        for alarm in status.alarms:
+            # One that ends the training is its error, which is told then.
+            if alarm not in self.alarms and alarm.action != ACTIONS["stop"]:
+                tell(alarm.text, err=True)
+                self.alarms.append(alarm)
         if status.state == "running" and status.message not in ("", self.message):
             self.message = status.message
             tell(self.message, err=True)

@@ -11,8 +11,9 @@ import torch
 from benchmarks import collapse
 from poseaug_core import launch
 from poseaug_core.checkpoints import step_of
+from poseaug_core.commands.watching import _Errors
 from poseaug_core.config import make_config
-from poseaug_core.health import KINDS, Alarmed
+from poseaug_core.health import KINDS, Alarmed, made
 from poseaug_core.layers import frozen, kept_statistics
 from poseaug_core.live import Live
 from poseaug_core.readers.arrays import write_arrays
@@ -100,7 +101,7 @@ def test_a_rollback_goes_on_with_halved_rates_and_can_be_replayed(tmp_path, conf
     live = Live(config.controls)
     run = launch.train(replace(config, on_alarm="rollback"), tmp_path / "run", live)
     assert spoiled and live.status.state == "finished"
-    assert "went back to step" in live.status.message and "rates halved" in live.status.message
+    assert any("went back to step" in a.text and "rates halved" in a.text for a in live.status.alarms)
     assert "rolled back" in [row["action"] for row in run.alarms()[0]]
     log = {entry["field"]: entry["new"] for entry in run.control_log()}
     assert set(log) == set(launch.RATES) and all(entry["step"] <= 20 for entry in run.control_log())
@@ -141,6 +142,35 @@ def test_any_checkpoint_can_be_resumed_from_with_other_controls(tmp_path, config
     assert run.finished and step_of(run.saved, "latest") >= step
     steps = [row["step"] for row in run.metrics(kind="scalars")[0]]
     assert steps == sorted(set(steps))
+
+
+def test_no_picture_is_recorded_of_what_is_not_finite(tmp_path, config, monkeypatch):
+    """Also after its alarm was raised: the training goes on where the weights are good."""
+
+    def spoil(self, scalars, observe=Trainer.observe):
+        snapshot = observe(self, scalars)
+        if 20 <= snapshot.step < 30:
+            spoiled = snapshot.prediction.copy()
+            spoiled[0] = float("nan")
+            snapshot = replace(snapshot, prediction=spoiled)
+        return snapshot
+
+    monkeypatch.setattr(Trainer, "observe", spoil)
+    live = Live(config.controls)
+    run = launch.train(config, tmp_path / "run", live)
+    assert live.status.state == "finished" and not {20, 22, 24, 26, 28} & set(run.steps().tolist())
+    assert {18, 30} <= set(run.steps().tolist())
+    assert [alarm.kind for alarm in live.status.alarms].count("not finite") == 1
+
+
+def test_every_alarm_is_told_on_the_terminal_once(tmp_path, capsys):
+    live, advice = Live(), made("discriminator blind", 60, 0.0, 0.01, "D2d tells nothing")
+    errors = _Errors(tmp_path)
+    for alarms in ((), (advice,), (advice,), (advice, replace(advice, kind="exploding", text="Far away."))):
+        live.report(replace(live.status, state="running", alarms=alarms))
+        errors.tell_notes(live)
+    told = capsys.readouterr().err
+    assert told.count("D2d tells nothing, at step 60") == 1 and told.count("Far away.") == 1
 
 
 def test_an_update_that_is_not_finite_changes_nothing():

@@ -31,6 +31,7 @@ class FakeRun:
         self.recorded: list = []
         self.rows: list[dict] = []
         self.log: list[dict] = []
+        self.wrong: list[dict] = []
         self.reads = 0
         self.written = False  # by a training at this moment
         self.failed: str | None = None
@@ -72,6 +73,9 @@ class FakeRun:
 
     def control_changes(self, since: int = 0):
         return self.log[since:], len(self.log)
+
+    def alarms(self, since: int = 0):
+        return self.wrong[since:], len(self.wrong)
 
 
 class FakeTraining:
